@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod conv2d;
+mod conv_transpose2d;
+mod geometry;
+mod pad2d;
+mod pool2d;
+mod upsample_nearest2d;
+
+pub use config::{Conv2dConfig, ConvTranspose2dConfig, IntoPair};
+pub use conv_transpose2d::{ConvTranspose2d, ConvTranspose2dParams, conv_transpose2d};
+pub use conv2d::{Conv2d, Conv2dParams, conv2d};
+pub use pad2d::{Pad, PadMode, pad2d};
+pub use pool2d::{Pool2dParams, avg_pool2d, avg_pool2d_exclude_pad, l2_pool2d, max_pool2d};
+pub use upsample_nearest2d::upsample_nearest2d;
