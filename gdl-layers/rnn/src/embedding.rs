@@ -1,0 +1,82 @@
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use gdl_kernels::init;
+use serde::{Deserialize, Serialize};
+
+/// What an [`Embedding`] is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingConfig {
+    /// How many tokens there are.
+    pub vocab_size: usize,
+    /// Features of each.
+    pub size: usize,
+}
+
+impl EmbeddingConfig {
+    /// `vocab_size` tokens of `size` features.
+    pub fn new(vocab_size: usize, size: usize) -> Self {
+        Self { vocab_size, size }
+    }
+}
+
+/// A table of one learnt vector per token.
+///
+/// # Shape
+///
+/// Token ids (...) of type u32, u8 or i64; output (..., `size`).
+///
+/// # Parameters
+///
+/// | key | shape | initial |
+/// | --- | --- | --- |
+/// | `weight` | (`vocab_size`, `size`) | N(0, 1) |
+///
+/// # Example
+///
+/// ```
+/// use candle_core::{DType, Device, Module, Tensor};
+/// use gdl_rnn::{Embedding, EmbeddingConfig};
+///
+/// let vb = candle_nn::VarBuilder::zeros(DType::F32, &Device::Cpu);
+/// let embedding = Embedding::new(&EmbeddingConfig::new(10, 4), vb)?;
+/// let ids = Tensor::new(&[[1u32, 2, 3], [3, 2, 9]], &Device::Cpu)?;
+/// assert_eq!(embedding.forward(&ids)?.dims(), [2, 3, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Source
+///
+/// `torch.nn.Embedding`.
+#[derive(Debug, Clone)]
+pub struct Embedding {
+    weight: Tensor,
+}
+
+impl Embedding {
+    /// Builds the layer, its weights taken from `vb`.
+    ///
+    /// # Errors
+    ///
+    /// When a size is 0 or the weight is missing or wrongly shaped.
+    pub fn new(config: &EmbeddingConfig, vb: VarBuilder<'_>) -> Result<Self> {
+        let EmbeddingConfig { vocab_size, size } = *config;
+        if vocab_size == 0 || size == 0 {
+            bail!("Embedding: vocab_size and size must be at least 1, got {vocab_size} and {size}")
+        }
+        Ok(Self { weight: vb.get_with_hints((vocab_size, size), "weight", init::normal(0., 1.))? })
+    }
+
+    /// The table (`vocab_size`, `size`).
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+}
+
+impl Module for Embedding {
+    fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let mut shape = ids.dims().to_vec();
+        shape.push(self.weight.dim(1)?);
+        self.weight.index_select(&ids.flatten_all()?, 0)?.reshape(shape)
+    }
+}

@@ -1,0 +1,77 @@
+use candle_core::{Result, Tensor, bail};
+
+/// Which way a sequence operator runs over a batch, and how far in each row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SequenceParams<'a> {
+    /// Whether every row is read from its last step to its first. Outputs stay at the step they belong to.
+    pub reverse: bool,
+    /// True length of every row of a padded batch, each in 1..=T; without it every row has T steps.
+    /// A row's final state is its state after its own last step, its outputs beyond are 0, and what
+    /// stands in the padding influences nothing (PyTorch's packed sequences).
+    pub lengths: Option<&'a [usize]>,
+}
+
+impl SequenceParams<'_> {
+    /// Checks the lengths against a batch of `n` rows of `t` steps.
+    pub(crate) fn check(&self, op: &str, n: usize, t: usize) -> Result<()> {
+        if t == 0 {
+            bail!("{op}: a sequence needs at least one step, got T = 0")
+        }
+        let Some(lengths) = self.lengths else { return Ok(()) };
+        if lengths.len() != n {
+            bail!("{op}: expected one length per row, {n}, got {}", lengths.len())
+        }
+        if let Some((row, len)) = lengths.iter().enumerate().find(|&(_, &len)| len == 0 || len > t) {
+            bail!("{op}: the length of row {row} must be in 1..={t}, got {len}")
+        }
+        Ok(())
+    }
+}
+
+/// Reverses the first `lengths[n]` steps of every row of x (N, T, F); padding stays where it is.
+///
+/// A gather, so that the gradient (a scatter-add) goes back where it came from.
+pub(crate) fn reverse(x: &Tensor, lengths: Option<&[usize]>) -> Result<Tensor> {
+    let (n, t, f) = x.dims3()?;
+    let index = (0..n).flat_map(|row| {
+        let len = lengths.map_or(t, |l| l[row]);
+        (0..t).map(move |step| (row * t + if step < len { len - 1 - step } else { step }) as u32)
+    });
+    let index = Tensor::from_iter(index, x.device())?;
+    x.contiguous()?.reshape((n * t, f))?.index_select(&index, 0)?.reshape((n, t, f))
+}
+
+/// The step `lengths[n] - 1` of every row of x (N, T, F), as (N, F).
+pub(crate) fn last(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    let (n, t, f) = x.dims3()?;
+    let index = lengths.iter().enumerate().map(|(row, len)| (row * t + len - 1) as u32);
+    let index = Tensor::from_iter(index.collect::<Vec<_>>(), x.device())?;
+    x.contiguous()?.reshape((n * t, f))?.index_select(&index, 0)
+}
+
+/// x (N, T, F) with 0 in the padding.
+pub(crate) fn mask(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    let (n, t, _) = x.dims3()?;
+    let mask = lengths.iter().flat_map(|&len| (0..t).map(move |step| u8::from(step < len)));
+    let mask = Tensor::from_iter(mask.collect::<Vec<_>>(), x.device())?.to_dtype(x.dtype())?;
+    x.broadcast_mul(&mask.reshape((n, t, 1))?)
+}
+
+/// The T steps of x (N, T, F), each (N, F).
+///
+/// Halved again and again rather than cut off one by one: the backward pass of `narrow` fills the whole
+/// of what was cut, so that one cut per step would cost O(T^2) and this costs O(T log T).
+pub(crate) fn steps(x: &Tensor) -> Result<Vec<Tensor>> {
+    fn halve(x: &Tensor, out: &mut Vec<Tensor>) -> Result<()> {
+        let t = x.dim(0)?;
+        if t == 1 {
+            out.push(x.squeeze(0)?);
+            return Ok(());
+        }
+        halve(&x.narrow(0, 0, t / 2)?, out)?;
+        halve(&x.narrow(0, t / 2, t - t / 2)?, out)
+    }
+    let mut out = Vec::with_capacity(x.dim(1)?);
+    halve(&x.transpose(0, 1)?.contiguous()?, &mut out)?; // (T, N, F)
+    Ok(out)
+}
