@@ -6,6 +6,7 @@ pub mod draw;
 mod error;
 mod folder;
 mod grid;
+mod jpeg;
 mod load;
 mod preprocess;
 mod range;

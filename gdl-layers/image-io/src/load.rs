@@ -108,7 +108,17 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
     Ok(decoder)
 }
 
-fn decode<R: BufRead + Seek>(reader: R, path: &Path, options: &LoadOptions) -> Result<DynamicImage> {
+fn decode<R: BufRead + Seek>(mut reader: R, path: &Path, options: &LoadOptions) -> Result<DynamicImage> {
+    if recognise(&mut reader, path)? == ImageFormat::Jpeg {
+        let whole = crate::jpeg::is_complete(&mut reader);
+        if !whole.is_ok_and(|whole| whole) {
+            return Err(Error::Corrupt {
+                path: path.to_path_buf(),
+                reason: "the JPEG data ends early".into(),
+            });
+        }
+        reader.seek(SeekFrom::Start(0)).map_err(|e| Error::read(path, e))?;
+    }
     let mut decoder = decoder(reader, path, options)?;
     let size = decoder.dimensions();
     // A damaged EXIF block is no reason to refuse the pixels.
