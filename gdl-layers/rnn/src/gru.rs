@@ -100,7 +100,7 @@ impl Gru {
     ///
     /// # Errors
     ///
-    /// When the input or the state is wrongly shaped, or T is 0.
+    /// When the input or the state is wrongly shaped, or N or T is 0.
     pub fn forward(&self, x: &Tensor, state: Option<&GruState>) -> Result<(Tensor, GruState)> {
         self.run(x, None, state, false)
     }

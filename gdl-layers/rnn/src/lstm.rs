@@ -103,7 +103,7 @@ impl Lstm {
     ///
     /// # Errors
     ///
-    /// When the input or the state is wrongly shaped, or T is 0.
+    /// When the input or the state is wrongly shaped, or N or T is 0.
     pub fn forward(&self, x: &Tensor, state: Option<&LstmState>) -> Result<(Tensor, LstmState)> {
         self.run(x, None, state, false)
     }

@@ -14,8 +14,9 @@ pub struct SequenceParams<'a> {
 impl SequenceParams<'_> {
     /// Checks the lengths against a batch of `n` rows of `t` steps.
     pub(crate) fn check(&self, op: &str, n: usize, t: usize) -> Result<()> {
-        if t == 0 {
-            bail!("{op}: a sequence needs at least one step, got T = 0")
+        // candle panics when it concatenates tensors without elements, so that N = 0 must end here too.
+        if t == 0 || n == 0 {
+            bail!("{op}: a batch needs at least one row of at least one step, got N = {n}, T = {t}")
         }
         let Some(lengths) = self.lengths else { return Ok(()) };
         if lengths.len() != n {

@@ -22,7 +22,7 @@ use candle_core::{Result, Tensor, bail};
 ///
 /// # Errors
 ///
-/// When a shape does not fit, T is 0, or a length is not in 1..=T.
+/// When a shape does not fit, N or T is 0, or a length is not in 1..=T.
 ///
 /// # Example
 ///
