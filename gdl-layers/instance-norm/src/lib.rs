@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+mod config;
+mod instance_norm;
+mod layer;
+
+pub use config::{Definition, InstanceNormConfig};
+pub use instance_norm::{instance_norm, instance_norm_jvp};
+pub use layer::InstanceNorm2d;
+
+/// The fused operator once more, composed of plain candle operations: right on every backend, and what the kernel is
+/// tested against.
+pub mod reference {
+    pub use crate::instance_norm::reference::instance_norm;
+}
