@@ -1,0 +1,73 @@
+use super::{SAFETENSORS, VggWeights};
+use crate::{Error, Result};
+use candle_core::Tensor;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// The metadata key of [`checksum`].
+const CHECKSUM: &str = "checksum";
+
+/// Where fetched weights are kept: `$GDL_CACHE`, else `gdl` in the user's cache folder (`$XDG_CACHE_HOME`,
+/// `~/.cache`; on Windows `%LOCALAPPDATA%`). None where none of these is set.
+pub fn cache_dir() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    folder("GDL_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|p| p.join("gdl")))
+        .or_else(|| folder("LOCALAPPDATA").map(|p| p.join("gdl")))
+        .or_else(|| folder("HOME").map(|p| p.join(".cache").join("gdl")))
+}
+
+impl VggWeights {
+    /// Writes the weights to a `.safetensors` file, with all that [`VggWeights::open`] needs in its metadata and a checksum
+    /// that it verifies. Whole or not at all: a temporary file, synced and renamed.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with the path, when the folder or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let io = Error::io;
+        let mut metadata = self.metadata();
+        metadata.insert(CHECKSUM.into(), checksum(&self.tensors)?);
+        let bytes = safetensors::serialize(&self.tensors, Some(metadata))
+            .map_err(|e| Error::format(&path.display().to_string(), SAFETENSORS, e))?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".gdl-").suffix(".tmp");
+        // A temporary is private by default; this file gets what the user's umask gives to any new one.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut temporary = builder.tempfile_in(folder).map_err(io("write", path))?;
+        std::io::Write::write_all(&mut temporary, &bytes).map_err(io("write", path))?;
+        temporary.as_file().sync_all().map_err(io("write", path))?;
+        temporary.persist(path).map_err(|e| io("write", path)(e.error))?;
+        Ok(())
+    }
+}
+
+/// Checks the tensors of a file against the checksum in its metadata, where there is one.
+pub(super) fn verify_checksum(
+    origin: &str,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &HashMap<String, String>,
+) -> Result<()> {
+    match metadata.get(CHECKSUM) {
+        Some(sum) if *sum != checksum(tensors)? => {
+            Err(Error::format(origin, SAFETENSORS, "its checksum does not match its tensors"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// FNV-1a (64 bit) over the bit patterns of all tensors in the order of their names: against damage, not against malice.
+fn checksum(tensors: &BTreeMap<String, Tensor>) -> Result<String> {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for tensor in tensors.values() {
+        for value in tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
+            hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    Ok(format!("fnv1a-{hash:016x}"))
+}

@@ -1,0 +1,153 @@
+//! Weights from the Hugging Face hub (feature `hub`): only the bytes needed, kept in a cache.
+
+use super::ranges::{RangeSource, fetch_ranges};
+use super::{VggWeights, cache_dir};
+use crate::{Arch, Error, Result, Tap};
+use hf_hub::progress::{Progress, ProgressEvent, ProgressHandler};
+use hf_hub::repository::RepoTypeModel;
+use hf_hub::{HFClient, HFRepositorySync};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+const FILE: &str = "model.safetensors";
+/// How long nothing may arrive before a request counts as failed. The first answer takes a few round trips.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The repository that holds an architecture's weights, trained on ImageNet; owner and name.
+pub fn repository(arch: Arch) -> (&'static str, &'static str) {
+    match arch {
+        Arch::Vgg16 => ("timm", "vgg16.tv_in1k"),
+        Arch::Vgg19 => ("timm", "vgg19.tv_in1k"),
+    }
+}
+
+/// torchvision's weights for `arch`, at least up to `upto`: from the cache, or fetched and put there.
+///
+/// Of the file of some 550 MB only the convolutions needed are fetched (for `relu5_1` of VGG-19 52 MB), checked, and
+/// written to [`cache_dir`] whole or not at all. A damaged cache file is fetched again. `HF_ENDPOINT` names another
+/// hub, `HF_HUB_OFFLINE=1` forbids the network, as everywhere with the hub.
+///
+/// `progress` is told the bytes fetched and the bytes to fetch in all.
+///
+/// # Errors
+/// [`Error::Hub`], which names the ways on, when the hub does not answer within seconds; and a file that is not what is
+/// expected.
+pub fn fetch(arch: Arch, upto: Tap, progress: &mut dyn FnMut(u64, u64)) -> Result<VggWeights> {
+    let (owner, name) = repository(arch);
+    if !arch.has(upto) {
+        let last = arch.convs().last().map_or(Tap::relu(1, 1), |c| Tap::relu(c.block, c.index));
+        return Err(Error::TapBeyondEnd { origin: format!("{owner}/{name}"), tap: upto, last });
+    }
+    if let Some(cached) = cached(arch, upto) {
+        return Ok(cached);
+    }
+    let mut source = HubSource::connect(owner, name)?;
+    let weights = fetch_ranges(&mut source, arch, upto, progress)?;
+    if let Some(path) = cache_file(arch, upto) {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        }
+        weights.save(path)?;
+    }
+    Ok(weights)
+}
+
+fn cache_file(arch: Arch, upto: Tap) -> Option<PathBuf> {
+    let (owner, name) = repository(arch);
+    let upto = Tap::relu(upto.block, upto.index);
+    cache_dir().map(|folder| folder.join(format!("{owner}--{name}-to-{upto}.safetensors")))
+}
+
+/// The first sound file in the cache that reaches far enough.
+fn cached(arch: Arch, upto: Tap) -> Option<VggWeights> {
+    arch.convs()
+        .map(|c| Tap::relu(c.block, c.index))
+        .filter(|tap| *tap >= upto)
+        .filter_map(|tap| VggWeights::open(cache_file(arch, tap)?).ok())
+        .find(|w| w.arch() == arch && w.has(upto))
+}
+
+/// A file on the hub.
+struct HubSource {
+    repository: HFRepositorySync<RepoTypeModel>,
+    name: String,
+}
+
+/// Counts what arrives, so that a request that stands still is noticed.
+struct Arrived(AtomicU64);
+
+impl ProgressHandler for Arrived {
+    fn on_progress(&self, _: &ProgressEvent) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl HubSource {
+    fn connect(owner: &str, name: &str) -> Result<Self> {
+        let full = format!("{owner}/{name}");
+        if std::env::var_os("HF_HUB_OFFLINE").is_some_and(|v| !v.is_empty() && v != "0") {
+            return Err(Error::Hub { repo: full, cause: "HF_HUB_OFFLINE is set".into() });
+        }
+        let client = HFClient::builder()
+            .cache_enabled(false)
+            .retry_max_attempts(2)
+            .retry_base_delay(Duration::from_millis(250))
+            .build_sync()
+            .map_err(|e| failure(&full, &e))?;
+        Ok(Self { repository: client.model(owner, name), name: full })
+    }
+}
+
+impl RangeSource for HubSource {
+    fn origin(&self) -> String {
+        format!("{}/{FILE}", self.name)
+    }
+
+    fn read_range(&mut self, range: Range<u64>) -> Result<Vec<u8>> {
+        // The client has no timeout of its own: the request runs on a thread that is left behind when it stands still.
+        let (sender, receiver) = channel();
+        let (repository, arrived) = (self.repository.clone(), Arc::new(Arrived(AtomicU64::new(0))));
+        let progress: Progress = arrived.clone().into();
+        std::thread::spawn(move || {
+            let bytes =
+                repository.download_file_to_bytes().filename(FILE).range(range).progress(progress).send();
+            // Nobody listens any more after a timeout.
+            let _ = sender.send(bytes);
+        });
+        let (mut count, mut since) = (0, Instant::now());
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(200)) {
+                Ok(Ok(bytes)) => return Ok(bytes.to_vec()),
+                Ok(Err(e)) => return Err(failure(&self.name, &e)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Hub {
+                        repo: self.name.clone(),
+                        cause: "the request broke off".into(),
+                    });
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = arrived.0.load(Ordering::Relaxed);
+            if now != count {
+                (count, since) = (now, Instant::now());
+            } else if since.elapsed() > PATIENCE {
+                let cause = format!("no answer for {} seconds", PATIENCE.as_secs());
+                return Err(Error::Hub { repo: self.name.clone(), cause });
+            }
+        }
+    }
+}
+
+/// The innermost cause says most: "dns error", "connection refused", "401 Unauthorized".
+fn failure(repo: &str, error: &dyn std::error::Error) -> Error {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let cause = innermost.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    Error::Hub { repo: repo.to_string(), cause }
+}
