@@ -19,6 +19,7 @@ fn small() -> Tensor {
 fn resampling_agrees_with_pytorch() {
     // torch.nn.functional.interpolate(x, size, mode=..., antialias=True).clamp(x.min(), x.max())
     #[rustfmt::skip]
+    #[allow(clippy::excessive_precision, clippy::type_complexity)]
     let cases: [(Filter, usize, usize, &[f32], f32, f32); 4] = [
         (Filter::Triangle, 3, 4, &[0.417628, 0.530186, 0.347329, 0.402248, 0.525190, 0.274783, 0.523672, 0.327582, 0.528246, 0.480497, 0.583354, 0.403135], 5.34385, 2.48356),
         (Filter::Triangle, 8, 10, &[0.000000, 0.239130, 0.445652, 0.476087, 0.252174, 0.221739, 0.384783, 0.293478, 0.476087, 0.739130, 0.361413, 0.422690], 35.90000, 19.18844),
@@ -93,7 +94,7 @@ fn preprocessing_gives_the_size_it_says() {
         let y = Preprocess::ScaleWidth.apply(&x, 36, 8, true, &mut Rng::seed(3)).unwrap();
         assert_eq!(y.dims()[2], 36);
         let y = Preprocess::None.apply(&x, 36, 8, false, &mut Rng::seed(3)).unwrap();
-        assert!(y.dims()[1] % 4 == 0 && y.dims()[2] % 4 == 0 && y.dims()[2] > 0);
+        assert!(y.dims()[1].is_multiple_of(4) && y.dims()[2].is_multiple_of(4) && y.dims()[2] > 0);
     }
     let draw = || {
         let x = resize(&small(), 40, 40, Filter::Triangle).unwrap();
