@@ -1,0 +1,129 @@
+use std::path::PathBuf;
+
+/// What can go wrong with corpora, vocabularies, prompts and runs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A corpus that cannot be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A directory where a text file was asked for.
+    #[error("{} is a directory: name one text file", path.display())]
+    IsDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file without text.
+    #[error("{origin} is empty: there is nothing to learn from or to score")]
+    Empty {
+        /// The file.
+        origin: String,
+    },
+    /// Text that is not UTF-8.
+    #[error("{} is not UTF-8 text: byte {offset} (line {line}) is 0x{byte:02X}; convert the file first", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where the first wrong byte is, counted from 0.
+        offset: usize,
+        /// The line it is on, counted from 1.
+        line: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// Too few tokens for one step.
+    #[error(
+        "{origin} is too short: {part} {have} tokens, and one step of batch {batch} x seq {seq} takes at least \
+         {need}; lower batch or seq, or give more text"
+    )]
+    TooShort {
+        /// The file.
+        origin: String,
+        /// What is too short: "its training part has".
+        part: &'static str,
+        /// How many tokens there are.
+        have: usize,
+        /// How many it takes.
+        need: usize,
+        /// Streams side by side.
+        batch: usize,
+        /// Steps of each.
+        seq: usize,
+    },
+    /// Fewer than two different tokens: whatever the model says is right.
+    #[error(
+        "{origin} has {have} different token(s) besides the unknown one: it takes two to learn anything{hint}"
+    )]
+    Vocabulary {
+        /// The file.
+        origin: String,
+        /// How many there are.
+        have: usize,
+        /// What to try, where there is something.
+        hint: &'static str,
+    },
+    /// A prompt with characters that the model has never seen.
+    #[error("the prompt has characters that this model has never seen: {unseen}; it knows {known}")]
+    Unseen {
+        /// The characters.
+        unseen: String,
+        /// Those of the vocabulary.
+        known: String,
+    },
+    /// A tokenizer that cannot be built or read.
+    #[error("{origin}: no usable tokenizer: {message}")]
+    Tokenizer {
+        /// The file, or "the tokenizer".
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A saved tokenizer, configuration or text other than the one the weights were trained with.
+    #[error("{origin} does not fit this run: {message}")]
+    Mismatch {
+        /// The file.
+        origin: String,
+        /// What was expected and what was found.
+        message: String,
+    },
+    /// A setting outside its range.
+    #[error("{key}: {message}")]
+    Setting {
+        /// The setting's name.
+        key: &'static str,
+        /// What it must be, and what it was.
+        message: String,
+    },
+    /// A loss that is not a number any more.
+    #[error("the loss became {loss} at step {step}: lower the learning rate or the clip norm")]
+    Diverged {
+        /// The step.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// Something about the run directory, its files or the optimizer.
+    #[error(transparent)]
+    Train(#[from] gdl_train::Error),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// `Result` with this crate's [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn setting(key: &'static str, message: impl Into<String>) -> Self {
+        Self::Setting { key, message: message.into() }
+    }
+
+    pub(crate) fn tokenizer(origin: &str, message: impl std::fmt::Display) -> Self {
+        Self::Tokenizer { origin: origin.to_string(), message: message.to_string() }
+    }
+}

@@ -1,0 +1,81 @@
+use crate::{Error, Result};
+use candle_core::{Device, Tensor};
+
+/// Token ids laid out for truncated backpropagation through time: `batch` contiguous streams read side by side,
+/// `seq` tokens at a time, so that the state after one step is the state before the next.
+///
+/// Stream b starts at b * floor((len - 1) / batch); the target of each token is the one after it. What does not fill a
+/// last step of `seq` is left out.
+///
+/// # Example
+/// ```
+/// use candle_core::Device;
+/// use gdl_text::Streams;
+///
+/// let streams = Streams::new((0..13).collect(), 2, 3, "numbers", "it has")?;
+/// assert_eq!(streams.steps(), 2);
+/// let (inputs, targets) = streams.get(1, &Device::Cpu)?;
+/// assert_eq!(inputs.to_vec2::<u32>()?, [[3, 4, 5], [9, 10, 11]]);
+/// assert_eq!(targets.to_vec2::<u32>()?, [[4, 5, 6], [10, 11, 12]]);
+/// # Ok::<(), gdl_text::Error>(())
+/// ```
+///
+/// # Source
+/// The order of char-rnn and of PyTorch's word language model example.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    ids: Vec<u32>,
+    batch: usize,
+    seq: usize,
+    steps: usize,
+}
+
+impl Streams {
+    /// Lays out the ids; `origin` and `part` name them in errors.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when `batch` or `seq` is 0, [`Error::TooShort`] when there is not one full step.
+    pub fn new(ids: Vec<u32>, batch: usize, seq: usize, origin: &str, part: &'static str) -> Result<Self> {
+        for (key, value) in [("batch", batch), ("seq", seq)] {
+            if value == 0 {
+                return Err(Error::setting(key, "must be at least 1, got 0"));
+            }
+        }
+        let steps = ids.len().saturating_sub(1) / batch / seq;
+        if steps == 0 {
+            let need = batch.saturating_mul(seq).saturating_add(1);
+            return Err(Error::TooShort { origin: origin.into(), part, have: ids.len(), need, batch, seq });
+        }
+        Ok(Self { ids, batch, seq, steps })
+    }
+
+    /// Steps in one pass.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The tokens.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Inputs and targets of a step below [`steps`](Self::steps), each (batch, seq).
+    ///
+    /// # Errors
+    /// When there is no such step, or the device cannot allocate.
+    pub fn get(&self, step: usize, device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+        if step >= self.steps {
+            candle_core::bail!("Streams: there are {} steps, step {step} was asked for", self.steps)
+        }
+        let length = (self.ids.len() - 1) / self.batch;
+        let rows = |shift: usize| {
+            let mut rows = Vec::with_capacity(self.batch * self.seq);
+            for b in 0..self.batch {
+                let start = b * length + step * self.seq + shift;
+                rows.extend_from_slice(&self.ids[start..start + self.seq]);
+            }
+            Tensor::from_vec(rows, (self.batch, self.seq), device)
+        };
+        Ok((rows(0)?, rows(1)?))
+    }
+}
