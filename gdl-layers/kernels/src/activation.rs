@@ -47,9 +47,9 @@ impl Module for Activation {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match *self {
             Self::Identity => Ok(x.clone()),
-            Self::Relu => x.relu(),
-            // x = relu(x) - relu(-x): both halves have candle's exact gradient.
-            Self::LeakyRelu(slope) => x.relu()? - (x.neg()?.relu()? * slope)?,
+            // Not `x.relu()`, which turns NaN into 0 and lets the whole gradient through at 0; PyTorch does neither.
+            Self::Relu => x.le(0f64)?.where_cond(&x.zeros_like()?, x),
+            Self::LeakyRelu(slope) => x.le(0f64)?.where_cond(&(x * slope)?, x),
             Self::Tanh => x.tanh(),
             // Through tanh, which cannot overflow: exp(-x) would for large negative x.
             Self::Sigmoid => (x * 0.5)?.tanh()?.affine(0.5, 0.5),
@@ -81,6 +81,34 @@ mod tests {
                 // Central differences in f64 are good to 1e-7 here (800 / 1e-6 * 1e-16).
                 assert!((slope - d[i]).abs() < 1e-6, "{act:?} at {i}: {} and {slope}", d[i]);
             }
+        }
+    }
+
+    #[test]
+    fn gradients_are_the_derivatives_at_the_kink_too() {
+        for act in [
+            Activation::Identity,
+            Activation::Relu,
+            Activation::LeakyRelu(0.2),
+            Activation::Tanh,
+            Activation::Sigmoid,
+        ] {
+            let x = candle_core::Var::new(&[-1.5f64, -0.0, 0.0, 0.5], &Device::Cpu).unwrap();
+            let grads = act.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
+            let got: Vec<f64> = grads.get(&x).unwrap().to_vec1().unwrap();
+            let want: Vec<f64> = act.derivative(&x).unwrap().to_vec1().unwrap();
+            for (g, w) in got.iter().zip(&want) {
+                // The two formulas of tanh and sigmoid round differently.
+                assert!((g - w).abs() < 1e-15, "{act:?}: {got:?} and {want:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nan_stays_nan() {
+        let x = Tensor::new(&[f64::NAN], &Device::Cpu).unwrap();
+        for act in [Activation::Relu, Activation::LeakyRelu(0.2), Activation::Tanh, Activation::Sigmoid] {
+            assert!(act.forward(&x).unwrap().to_vec1::<f64>().unwrap()[0].is_nan(), "{act:?}");
         }
     }
 }
