@@ -205,9 +205,3 @@ fn one_group() -> usize {
 fn yes() -> bool {
     true
 }
-
-/// PyTorch's default for convolutions: uniform in ±1/sqrt(fan_in), weight and bias alike.
-pub(crate) fn default_init(fan_in: usize) -> candle_nn::Init {
-    let bound = 1. / (fan_in.max(1) as f64).sqrt();
-    candle_nn::Init::Uniform { lo: -bound, up: bound }
-}

@@ -14,7 +14,8 @@ pub(crate) struct Geometry {
     pub(crate) small: (usize, usize),
     pub(crate) kernel: (usize, usize),
     pub(crate) stride: (usize, usize),
-    pub(crate) padding: (usize, usize),
+    /// Negative where border pixels of the big image are left out, which mirroring can lead to.
+    pub(crate) padding: (isize, isize),
     pub(crate) dilation: (usize, usize),
     pub(crate) groups: usize,
 }
@@ -26,6 +27,38 @@ impl Geometry {
 
     pub(crate) fn small_shape(&self) -> (usize, usize, usize, usize) {
         (self.batch, self.c_small, self.small.0, self.small.1)
+    }
+
+    /// The padding of a geometry that came from a user, who cannot ask for a negative one.
+    pub(crate) fn zero_padding(&self) -> (usize, usize) {
+        (self.padding.0.unsigned_abs(), self.padding.1.unsigned_abs())
+    }
+
+    /// The channels of one group: (big, small).
+    pub(crate) fn group_channels(&self) -> (usize, usize) {
+        (self.c_big / self.groups, self.c_small / self.groups)
+    }
+
+    /// The number of taps of the kernel.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel.0 * self.kernel.1
+    }
+
+    /// For stride 1: the same sums with the two images in each other's place, which goes with weights that are
+    /// flipped and whose two channel axes change places.
+    pub(crate) fn mirrored(&self) -> Self {
+        let reach = |k: usize, d: usize, p: isize| (d * (k - 1)) as isize - p;
+        Self {
+            c_big: self.c_small,
+            big: self.small,
+            c_small: self.c_big,
+            small: self.big,
+            padding: (
+                reach(self.kernel.0, self.dilation.0, self.padding.0),
+                reach(self.kernel.1, self.dilation.1, self.padding.1),
+            ),
+            ..*self
+        }
     }
 
     pub(crate) fn weight_shape(&self) -> (usize, usize, usize, usize) {

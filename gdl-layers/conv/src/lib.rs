@@ -3,9 +3,11 @@
 mod config;
 mod conv2d;
 mod conv_transpose2d;
+mod cpu;
 mod geometry;
 mod pad2d;
 mod pool2d;
+pub mod reference;
 mod upsample_nearest2d;
 
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, IntoPair};

@@ -1,3 +1,6 @@
+mod columns;
+pub(crate) mod cpu;
+mod kernel;
 mod layer;
 mod reference;
 
@@ -5,6 +8,7 @@ pub(crate) use reference::windows;
 
 pub use layer::Conv2d;
 
+use crate::cpu::has_kernel;
 use crate::geometry::{Geometry, add_bias, check_bias, dims4, kernel_span, sliding_size};
 use candle_core::{Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -60,8 +64,22 @@ impl Default for Conv2dParams {
 ///
 /// `torch.nn.functional.conv2d`.
 pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
+    conv2d_by(has_kernel(x), x, w, bias, params)
+}
+
+/// [`conv2d`], by the kernels or composed.
+pub(crate) fn conv2d_by(
+    kernels: bool,
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
     let geometry = geometry(x, w, params)?;
     check_bias("conv2d", bias, geometry.c_small)?;
+    if kernels {
+        return cpu::conv2d(x, w, bias, &geometry);
+    }
     add_bias(reference::conv2d(x, w, &geometry)?, bias)
 }
 
@@ -86,7 +104,7 @@ fn geometry(x: &Tensor, w: &Tensor, params: &Conv2dParams) -> Result<Geometry> {
         small,
         kernel: (kh, kw),
         stride,
-        padding,
+        padding: (padding.0 as isize, padding.1 as isize),
         dilation,
         groups,
     })

@@ -7,7 +7,7 @@ pub(crate) fn conv2d(x: &Tensor, w: &Tensor, g: &Geometry) -> Result<Tensor> {
     let (o, c_group, kh, kw) = g.weight_shape();
     let (h_out, w_out) = g.small;
     let mut taps = Vec::with_capacity(kh * kw);
-    for tap in windows(x, g.small, g.kernel, g.stride, g.padding, g.dilation, 0.)? {
+    for tap in windows(x, g.small, g.kernel, g.stride, g.zero_padding(), g.dilation, 0.)? {
         taps.push(tap.unsqueeze(2)?); // (N, C, 1, H', W')
     }
     let k = c_group * kh * kw;

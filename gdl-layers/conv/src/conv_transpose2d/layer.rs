@@ -49,7 +49,7 @@ impl ConvTranspose2d {
     /// Where the configuration is impossible or the store behind `vb` lacks a tensor of the right shape.
     pub fn new(config: &ConvTranspose2dConfig, vb: VarBuilder) -> Result<Self> {
         let fan_in = config.out_channels / config.groups.max(1) * config.kernel.0 * config.kernel.1;
-        let init = crate::config::default_init(fan_in);
+        let init = gdl_kernels::init::fan_in_uniform(fan_in);
         Self::new_with_init(config, init, init, vb)
     }
 

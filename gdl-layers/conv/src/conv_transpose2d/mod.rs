@@ -3,6 +3,8 @@ mod reference;
 
 pub use layer::ConvTranspose2d;
 
+use crate::conv2d::cpu;
+use crate::cpu::has_kernel;
 use crate::geometry::{Geometry, add_bias, check_bias, dims4, kernel_span};
 use candle_core::{Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -71,8 +73,22 @@ pub fn conv_transpose2d(
     bias: Option<&Tensor>,
     params: &ConvTranspose2dParams,
 ) -> Result<Tensor> {
+    conv_transpose2d_by(has_kernel(x), x, w, bias, params)
+}
+
+/// [`conv_transpose2d`], by the kernels or composed.
+pub(crate) fn conv_transpose2d_by(
+    kernels: bool,
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    params: &ConvTranspose2dParams,
+) -> Result<Tensor> {
     let geometry = geometry(x, w, params)?;
     check_bias("conv_transpose2d", bias, geometry.c_big)?;
+    if kernels {
+        return cpu::conv_transpose2d(x, w, bias, &geometry);
+    }
     add_bias(reference::conv_transpose2d(x, w, &geometry)?, bias)
 }
 
@@ -117,7 +133,7 @@ fn geometry(x: &Tensor, w: &Tensor, params: &ConvTranspose2dParams) -> Result<Ge
         small: (h, width),
         kernel: (kh, kw),
         stride,
-        padding,
+        padding: (padding.0 as isize, padding.1 as isize),
         dilation,
         groups,
     })

@@ -6,6 +6,7 @@ use candle_core::{Result, Tensor};
 pub(crate) fn conv_transpose2d(x: &Tensor, w: &Tensor, g: &Geometry) -> Result<Tensor> {
     let (c, o_group, kh, kw) = g.weight_shape();
     let (h, width) = g.small;
+    let cut = g.zero_padding();
     let (groups, k) = (g.groups, o_group * kh * kw);
     let x = x.reshape((g.batch, groups, c / groups, h * width))?.contiguous()?;
     let w = w.reshape((1, groups, c / groups, k))?.transpose(2, 3)?;
@@ -18,8 +19,8 @@ pub(crate) fn conv_transpose2d(x: &Tensor, w: &Tensor, g: &Geometry) -> Result<T
         let part = columns.narrow(2, tap, 1)?.squeeze(2)?; // (N, O, H, W)
         let part = spread(&part, 2, g.stride.0)?;
         let part = spread(&part, 3, g.stride.1)?;
-        let part = place(&part, 2, u * g.dilation.0, g.padding.0, g.big.0)?;
-        let part = place(&part, 3, v * g.dilation.1, g.padding.1, g.big.1)?; // (N, O, H', W')
+        let part = place(&part, 2, u * g.dilation.0, cut.0, g.big.0)?;
+        let part = place(&part, 3, v * g.dilation.1, cut.1, g.big.1)?; // (N, O, H', W')
         y = Some(match y {
             None => part,
             Some(y) => (y + part)?,

@@ -1,5 +1,7 @@
+mod cpu;
 mod reference;
 
+use crate::cpu::has_kernel;
 use crate::geometry::dims4;
 use candle_core::{Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,11 @@ pub enum PadMode {
 ///
 /// `torch.nn.functional.pad` with the modes `constant`, `reflect` and `replicate`.
 pub fn pad2d(x: &Tensor, pad: Pad, mode: PadMode) -> Result<Tensor> {
+    pad2d_by(has_kernel(x), x, pad, mode)
+}
+
+/// [`pad2d`], by the kernels or composed.
+pub(crate) fn pad2d_by(kernels: bool, x: &Tensor, pad: Pad, mode: PadMode) -> Result<Tensor> {
     let (_, _, h, w) = dims4("pad2d", "input", x)?;
     if h == 0 || w == 0 {
         bail!("pad2d: the input must be at least 1x1, got {h}x{w}")
@@ -81,7 +88,7 @@ pub fn pad2d(x: &Tensor, pad: Pad, mode: PadMode) -> Result<Tensor> {
     if pad.is_empty() {
         return Ok(x.clone());
     }
-    reference::pad2d(x, pad, mode)
+    if kernels { cpu::pad2d(x, pad, mode) } else { reference::pad2d(x, pad, mode) }
 }
 
 /// Which entry of an axis of `size` stands at position `i` of the padded axis; none where a zero stands.

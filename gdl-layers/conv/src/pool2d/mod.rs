@@ -1,6 +1,8 @@
+mod cpu;
 mod reference;
 
 use crate::config::IntoPair;
+use crate::cpu::has_kernel;
 use crate::geometry::{dims4, sliding_size};
 use candle_core::{Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -40,7 +42,7 @@ impl Pool2dParams {
 
 /// Which number stands for a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Max,
     Average,
     L2,
@@ -82,7 +84,7 @@ struct Pooling {
 ///
 /// `torch.nn.functional.max_pool2d`, without dilation and ceiling mode.
 pub fn max_pool2d(x: &Tensor, params: &Pool2dParams) -> Result<Tensor> {
-    pool(x, Kind::Max, params)
+    pool2d_by(has_kernel(x), x, Kind::Max, params)
 }
 
 /// The average of each window; zeros of the padding count (`count_include_pad=True`, as PyTorch has it).
@@ -99,7 +101,7 @@ pub fn max_pool2d(x: &Tensor, params: &Pool2dParams) -> Result<Tensor> {
 ///
 /// `torch.nn.functional.avg_pool2d`, without ceiling mode.
 pub fn avg_pool2d(x: &Tensor, params: &Pool2dParams) -> Result<Tensor> {
-    pool(x, Kind::Average, params)
+    pool2d_by(has_kernel(x), x, Kind::Average, params)
 }
 
 /// The average of the pixels each window really holds; the padding does not count
@@ -142,10 +144,11 @@ pub fn avg_pool2d_exclude_pad(x: &Tensor, params: &Pool2dParams) -> Result<Tenso
 ///
 /// `torch.nn.LPPool2d(norm_type=2)`, which knows no padding.
 pub fn l2_pool2d(x: &Tensor, params: &Pool2dParams) -> Result<Tensor> {
-    pool(x, Kind::L2, params)
+    pool2d_by(has_kernel(x), x, Kind::L2, params)
 }
 
-fn pool(x: &Tensor, kind: Kind, params: &Pool2dParams) -> Result<Tensor> {
+/// Any of the poolings, by the kernels or composed.
+pub(crate) fn pool2d_by(kernels: bool, x: &Tensor, kind: Kind, params: &Pool2dParams) -> Result<Tensor> {
     let op = match kind {
         Kind::Max => "max_pool2d",
         Kind::Average => "avg_pool2d",
@@ -160,5 +163,6 @@ fn pool(x: &Tensor, kind: Kind, params: &Pool2dParams) -> Result<Tensor> {
         bail!("{op}: the padding {padding:?} must be at most half the window {kernel:?}")
     }
     let out = sliding_size(op, (shape.2, shape.3), kernel, stride, padding)?;
-    reference::pool2d(x, &Pooling { kind, shape, out, params: *params })
+    let pooling = Pooling { kind, shape, out, params: *params };
+    if kernels { cpu::pool2d(x, &pooling) } else { reference::pool2d(x, &pooling) }
 }

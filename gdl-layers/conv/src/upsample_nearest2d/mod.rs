@@ -1,5 +1,7 @@
+mod cpu;
 mod reference;
 
+use crate::cpu::has_kernel;
 use crate::geometry::dims4;
 use candle_core::{Result, Tensor, bail};
 
@@ -11,7 +13,7 @@ use candle_core::{Result, Tensor, bail};
 ///
 /// # Errors
 ///
-/// Where the input is not four-dimensional or the scale is 0.
+/// Where the input is not four-dimensional or has no pixels, or the scale is 0.
 ///
 /// # Example
 ///
@@ -29,10 +31,19 @@ use candle_core::{Result, Tensor, bail};
 ///
 /// `torch.nn.functional.interpolate(mode="nearest")` for whole scale factors.
 pub fn upsample_nearest2d(x: &Tensor, scale: usize) -> Result<Tensor> {
-    dims4("upsample_nearest2d", "input", x)?;
+    upsample_nearest2d_by(has_kernel(x), x, scale)
+}
+
+/// [`upsample_nearest2d`], by the kernels or composed.
+pub(crate) fn upsample_nearest2d_by(kernels: bool, x: &Tensor, scale: usize) -> Result<Tensor> {
+    let (_, _, h, w) = dims4("upsample_nearest2d", "input", x)?;
+    if h == 0 || w == 0 {
+        bail!("upsample_nearest2d: the input must be at least 1x1, got {h}x{w}")
+    }
     match scale {
         0 => bail!("upsample_nearest2d: the scale must be at least 1, got 0"),
         1 => Ok(x.clone()),
+        _ if kernels => cpu::upsample_nearest2d(x, scale),
         _ => reference::upsample_nearest2d(x, scale),
     }
 }
