@@ -1,0 +1,31 @@
+mod adam;
+pub(crate) mod elementwise;
+mod lbfgs;
+mod line_search;
+mod rms_prop;
+mod sgd;
+mod slots;
+mod state;
+
+pub use adam::{Adam, AdamConfig};
+pub use lbfgs::{Lbfgs, LbfgsConfig, LbfgsStep};
+pub use rms_prop::{RmsProp, RmsPropConfig};
+pub use sgd::{Sgd, SgdConfig};
+pub use state::{OptimizerState, Stateful};
+
+use candle_core::backprop::GradStore;
+
+/// An optimizer that takes one step along given gradients.
+pub trait Optimizer: Stateful {
+    /// Changes every variable that has a gradient in `grads`; the others, and their states, stay as they are.
+    ///
+    /// # Errors
+    /// When a gradient has another shape or type than its variable (the variable is named).
+    fn step(&mut self, grads: &GradStore) -> candle_core::Result<()>;
+
+    /// The learning rate of the next step.
+    fn learning_rate(&self) -> f64;
+
+    /// Sets the learning rate of the next step.
+    fn set_learning_rate(&mut self, learning_rate: f64);
+}

@@ -1,0 +1,105 @@
+use crate::tensors::{load_tensors, save_tensors};
+use crate::{Error, Result, Tensors};
+use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Something whose state goes into a checkpoint.
+pub trait Stateful {
+    /// A copy of the state, which later steps do not change.
+    ///
+    /// # Errors
+    /// When a copy cannot be made (out of memory on an accelerator).
+    fn state(&self) -> Result<OptimizerState>;
+
+    /// Takes over a saved state.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] when it is the state of another kind of optimizer or of other variables. All is checked
+    /// first: on an error nothing has changed.
+    fn load_state(&mut self, state: &OptimizerState) -> Result<()>;
+}
+
+/// What an optimizer remembers between steps: numbers and tensors by name.
+#[derive(Debug, Clone)]
+pub struct OptimizerState {
+    /// The kind of optimizer: "adam", "lbfgs".
+    pub kind: String,
+    /// Step counts, the learning rate, and other numbers.
+    pub scalars: BTreeMap<String, f64>,
+    /// Moments and momenta, `<what>.<variable>`.
+    pub tensors: Tensors,
+}
+
+const KIND: &str = "optimizer";
+/// Marks the scalars among the tensors of a file; no variable's name has a slash.
+const SCALAR: &str = "scalar/";
+
+impl OptimizerState {
+    /// Writes the state to a `.safetensors` file (scalars as f64 tensors of rank 0): whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with the path.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut tensors = self.tensors.clone();
+        for (name, &value) in &self.scalars {
+            tensors.insert(format!("{SCALAR}{name}"), Tensor::new(value, &Device::Cpu)?);
+        }
+        save_tensors(path, &tensors, &BTreeMap::from([(KIND.to_string(), self.kind.clone())]))
+    }
+
+    /// Reads a state that [`save`](Self::save) has written; the tensors stay on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Format`] with the path.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (all, mut metadata) = load_tensors(path, &Device::Cpu)?;
+        let Some(kind) = metadata.remove(KIND) else {
+            return Err(Error::format(path, "optimizer state", "its metadata name no optimizer"));
+        };
+        let mut state = Self { kind, scalars: BTreeMap::new(), tensors: Tensors::new() };
+        for (name, tensor) in all {
+            match name.strip_prefix(SCALAR) {
+                None => {
+                    state.tensors.insert(name, tensor);
+                }
+                Some(scalar) => {
+                    let value = tensor
+                        .to_scalar()
+                        .map_err(|e| Error::format(path, "optimizer state", format!("{name}: {e}")))?;
+                    state.scalars.insert(scalar.to_string(), value);
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("the saved state of {}", self.kind)
+    }
+
+    pub(crate) fn check_kind(&self, kind: &str) -> Result<()> {
+        if self.kind == kind {
+            return Ok(());
+        }
+        Err(Error::mismatch(self.origin(), format!("it was asked for by {kind}")))
+    }
+
+    pub(crate) fn scalar(&self, name: &str) -> Result<f64> {
+        self.scalars
+            .get(name)
+            .copied()
+            .ok_or_else(|| Error::mismatch(self.origin(), format!("the number {name} is missing")))
+    }
+
+    /// A scalar that counts something.
+    pub(crate) fn count(&self, name: &str) -> Result<u64> {
+        let value = self.scalar(name)?;
+        // 2^53: beyond it f64 no longer counts.
+        if value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value) {
+            return Ok(value as u64);
+        }
+        Err(Error::mismatch(self.origin(), format!("{name} must be a whole number, found {value}")))
+    }
+}
