@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+
+mod config;
+mod dropout;
+mod residual;
+mod unet_down;
+mod unet_level;
+mod unet_up;
+
+pub use config::{
+    ResidualBlockConfig, UnetDownConfig, UnetLevelConfig, UnetPosition, UnetUpConfig, Upsampling,
+};
+pub use residual::ResidualBlock;
+pub use unet_down::UnetDown;
+pub use unet_level::UnetLevel;
+pub use unet_up::UnetUp;

@@ -72,8 +72,7 @@ impl InstanceNorm2d {
     pub fn forward_jvp(&self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
         let InstanceNormConfig { eps, definition, activation, .. } = self.config;
         self.check(x)?;
-        let (y, dy) =
-            instance_norm_jvp(x, dx, self.weight.as_ref(), self.bias.as_ref(), eps, definition)?;
+        let (y, dy) = instance_norm_jvp(x, dx, self.weight.as_ref(), self.bias.as_ref(), eps, definition)?;
         let dy = (dy * activation.derivative(&y)?)?;
         Ok((activation.forward(&y)?, dy))
     }

@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+
+mod config;
+mod discriminator;
+mod loss;
+mod patch;
+mod penalty;
+mod pixel;
+mod stage;
+
+pub use config::{PatchGanConfig, PixelGanConfig};
+pub use discriminator::Discriminator;
+pub use loss::GanLoss;
+pub use patch::PatchGan;
+pub use penalty::gradient_penalty;
+pub use pixel::PixelGan;

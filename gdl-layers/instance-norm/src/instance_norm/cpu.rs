@@ -151,7 +151,7 @@ fn forward<T: Float>(
             Some(slope) => {
                 for (y, &x) in out.iter_mut().zip(x) {
                     let v = (x - centre) * scale + shift;
-                    *y = if v > T::ZERO { v } else { v * slope };
+                    *y = if v <= T::ZERO { v * slope } else { v };
                 }
             }
         }

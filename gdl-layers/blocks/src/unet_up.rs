@@ -1,0 +1,110 @@
+use crate::dropout::LateDropout;
+use crate::{UnetPosition, UnetUpConfig, Upsampling};
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::{ModuleT, VarBuilder};
+use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode, upsample_nearest2d};
+use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
+use gdl_kernels::{Activation, rng::SharedRng};
+
+/// A step up in a U-Net: ReLU, doubling of the size, instance norm, perhaps dropout.
+///
+/// An outermost step ends in tanh in place of the norm.
+///
+/// # Shape
+///
+/// (N, in_channels, H, W) -> (N, out_channels, 2 H, 2 W).
+///
+/// # Parameters
+///
+/// `weight` and `bias` (out_channels), directly under the builder's prefix. The weight is (in_channels, out_channels, 4, 4)
+/// for [`Upsampling::Transposed`] and (out_channels, in_channels, 3, 3) for [`Upsampling::Resize`].
+///
+/// # Source
+///
+/// The right half of `UnetSkipConnectionBlock` of pytorch-CycleGAN-and-pix2pix; Odena, Dumoulin and Olah,
+/// *Deconvolution and Checkerboard Artifacts* (2016), for the resize-convolution.
+#[derive(Debug, Clone)]
+pub struct UnetUp {
+    config: UnetUpConfig,
+    grow: Grow,
+    norm: Option<InstanceNorm2d>,
+    dropout: Option<LateDropout>,
+}
+
+#[derive(Debug, Clone)]
+enum Grow {
+    Transposed(ConvTranspose2d),
+    Resize(Conv2d),
+}
+
+impl UnetUp {
+    /// Builds the step.
+    ///
+    /// # Errors
+    ///
+    /// Where there are no channels, a step that is not a middle one is to have dropout, or the store behind `vb` lacks a
+    /// tensor of the right shape.
+    pub fn new(config: &UnetUpConfig, vb: VarBuilder) -> Result<Self> {
+        let &UnetUpConfig { position, in_channels, out_channels, upsampling, dropout, init } = config;
+        if dropout && position != UnetPosition::Middle {
+            bail!("UnetUp: only a middle step has dropout, not {position:?}")
+        }
+        let grow = match upsampling {
+            Upsampling::Transposed => {
+                let (weight, bias) = init.conv([in_channels, out_channels, 4, 4]);
+                let conv = ConvTranspose2dConfig::new(in_channels, out_channels, 4).stride(2).padding(1);
+                Grow::Transposed(ConvTranspose2d::new_with_init(&conv, weight, bias, vb.clone())?)
+            }
+            Upsampling::Resize => {
+                let (weight, bias) = init.conv([out_channels, in_channels, 3, 3]);
+                let conv =
+                    Conv2dConfig::new(in_channels, out_channels, 3).padding(1).pad_mode(PadMode::Reflect);
+                Grow::Resize(Conv2d::new_with_init(&conv, weight, bias, vb.clone())?)
+            }
+        };
+        let norm = match position {
+            UnetPosition::Outermost => None,
+            _ => Some(InstanceNorm2d::new(&InstanceNormConfig::new(out_channels), vb)?),
+        };
+        let dropout = dropout.then(|| LateDropout::new("UnetUp"));
+        Ok(Self { config: config.clone(), grow, norm, dropout })
+    }
+
+    /// Gives the step the generator that its dropout draws from; training with dropout needs one.
+    pub fn with_rng(mut self, rng: SharedRng) -> Self {
+        if let Some(dropout) = &mut self.dropout {
+            dropout.set_rng(rng);
+        }
+        self
+    }
+
+    /// The configuration the step was built from.
+    pub fn config(&self) -> &UnetUpConfig {
+        &self.config
+    }
+
+    /// Applies the step without dropout.
+    ///
+    /// # Errors
+    ///
+    /// Where the shape does not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_t(x, false)
+    }
+}
+
+impl ModuleT for UnetUp {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let x = Activation::Relu.forward(x)?;
+        let y = match &self.grow {
+            Grow::Transposed(conv) => conv.forward(&x)?,
+            Grow::Resize(conv) => conv.forward(&upsample_nearest2d(&x, 2)?)?,
+        };
+        let Some(norm) = &self.norm else { return y.tanh() };
+        let y = norm.forward(&y)?;
+        match &self.dropout {
+            Some(dropout) => dropout.forward_t(&y, train),
+            None => Ok(y),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+use candle_core::{Result, Tensor, bail};
+use serde::{Deserialize, Serialize};
+
+/// The adversarial objective, by its name in the reference implementation (`--gan_mode`).
+///
+/// # Example
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use gdl_patchgan::GanLoss;
+///
+/// let scores = Tensor::new(&[[[[0.5f32, -0.5]]]], &Device::Cpu)?;
+/// let as_real = GanLoss::Lsgan.loss(&scores, true)?; // (0.25 + 2.25) / 2
+/// assert_eq!(as_real.to_scalar::<f32>()?, 1.25);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Source
+///
+/// `GANLoss` of pytorch-CycleGAN-and-pix2pix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum GanLoss {
+    /// Mean squared difference to 1 (real) or 0 (fake); the default, as in CycleGAN. Mao et al. 1611.04076.
+    #[default]
+    Lsgan,
+    /// Binary cross-entropy of the scores as logits. Goodfellow et al. 1406.2661.
+    Vanilla,
+    /// Minus the mean score (real) or the mean score (fake); the discriminator needs the
+    /// [`gradient_penalty`](crate::gradient_penalty) beside it. Gulrajani et al. 1704.00028.
+    #[serde(rename = "wgangp")]
+    WassersteinGp,
+}
+
+impl GanLoss {
+    /// The loss of scores that should be those of real or of made-up images: a scalar, the mean over all scores.
+    ///
+    /// # Errors
+    ///
+    /// Where there are no scores.
+    pub fn loss(self, scores: &Tensor, target_is_real: bool) -> Result<Tensor> {
+        if scores.elem_count() == 0 {
+            bail!("GanLoss: no scores to take the mean of, got shape {:?}", scores.dims())
+        }
+        match self {
+            Self::Lsgan => (scores - if target_is_real { 1.0 } else { 0.0 })?.sqr()?.mean_all(),
+            Self::Vanilla => {
+                softplus(&if target_is_real { scores.neg()? } else { scores.clone() })?.mean_all()
+            }
+            Self::WassersteinGp => {
+                let mean = scores.mean_all()?;
+                if target_is_real { mean.neg() } else { Ok(mean) }
+            }
+        }
+    }
+}
+
+/// `ln(1 + exp(x))` without overflow, with the gradient `sigmoid(x)` everywhere.
+fn softplus(x: &Tensor) -> Result<Tensor> {
+    // ln(exp(0) + exp(x)) with the larger exponent taken out as a constant: no kink at 0, unlike max(x, 0) + ….
+    let top = x.relu()?.detach();
+    let sum = (top.neg()?.exp()? + (x - &top)?.exp()?)?;
+    top + sum.log()?
+}

@@ -1,0 +1,78 @@
+use candle_core::{Module, Result, Tensor};
+use candle_nn::VarBuilder;
+use gdl_conv::{Conv2d, Conv2dConfig, conv2d};
+use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
+use gdl_kernels::{Activation, init::InitScheme};
+
+const LEAKY: Activation = Activation::LeakyRelu(0.2);
+
+/// A convolution and what follows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    conv: Conv2d,
+    after: After,
+}
+
+#[derive(Debug, Clone)]
+enum After {
+    Nothing,
+    Activation(Activation),
+    /// Instance norm with the activation inside.
+    Norm(InstanceNorm2d),
+}
+
+impl Stage {
+    /// The first stage of a discriminator: without norm.
+    pub(crate) fn first(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Self> {
+        Ok(Self { conv: build(conv, init, vb)?, after: After::Activation(LEAKY) })
+    }
+
+    /// A stage with instance norm.
+    pub(crate) fn normed(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Self> {
+        let norm = InstanceNormConfig::new(conv.out_channels).activation(LEAKY);
+        Ok(Self { conv: build(conv, init, vb.clone())?, after: After::Norm(InstanceNorm2d::new(&norm, vb)?) })
+    }
+
+    /// The last stage: the convolution alone.
+    pub(crate) fn last(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Self> {
+        Ok(Self { conv: build(conv, init, vb)?, after: After::Nothing })
+    }
+
+    pub(crate) fn forward_jvp(&self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
+        let y = self.conv.forward(x)?;
+        // Linear but for the bias.
+        let dy = conv2d(dx, self.conv.weight(), None, &self.conv.params())?;
+        match &self.after {
+            After::Nothing => Ok((y, dy)),
+            After::Activation(activation) => {
+                Ok((activation.forward(&y)?, (dy * activation.derivative(&y)?)?))
+            }
+            After::Norm(norm) => norm.forward_jvp(&y, &dy),
+        }
+    }
+}
+
+impl Module for Stage {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.conv.forward(x)?;
+        match &self.after {
+            After::Nothing => Ok(y),
+            After::Activation(activation) => activation.forward(&y),
+            After::Norm(norm) => norm.forward(&y),
+        }
+    }
+}
+
+fn build(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Conv2d> {
+    let (weight, bias) = init.conv([conv.out_channels, conv.in_channels, conv.kernel.0, conv.kernel.1]);
+    Conv2d::new_with_init(conv, weight, bias, vb)
+}
+
+/// The value and the derivative through a row of stages.
+pub(crate) fn jvp(stages: &[Stage], x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
+    let mut both = (x.clone(), dx.clone());
+    for stage in stages {
+        both = stage.forward_jvp(&both.0, &both.1)?;
+    }
+    Ok(both)
+}
