@@ -52,6 +52,12 @@ pub enum Error {
         /// The file looked for.
         missing: &'static str,
     },
+    /// A run whose training has not come to its first checkpoint.
+    #[error("{} holds no checkpoint (weights.safetensors): train it first", path.display())]
+    NoCheckpoint {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Gradients that are not finite.
     #[error("the gradient of {key} is not finite (norm {norm}): lower the learning rate")]
     NotFinite {

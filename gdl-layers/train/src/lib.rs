@@ -1,21 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic;
+mod checkpoint;
 mod clip;
 mod error;
+mod meter;
+mod metrics;
 mod optim;
 mod param_store;
+mod run_dir;
 mod schedule;
 mod tensors;
 
 pub use atomic::atomic_write;
+pub use checkpoint::Checkpoint;
 pub use clip::{clip_grad_norm, clip_grad_value};
 pub use error::{Error, Result};
 pub use gdl_kernels::rng::{Rng, RngState, SharedRng};
+pub use meter::ThroughputMeter;
+pub use metrics::{MetricsLog, Record};
 pub use optim::{
     Adam, AdamConfig, Lbfgs, LbfgsConfig, LbfgsStep, Optimizer, OptimizerState, RmsProp, RmsPropConfig, Sgd,
     SgdConfig, Stateful,
 };
 pub use param_store::ParamStore;
+pub use run_dir::{OnExisting, RunDir};
 pub use schedule::Schedule;
 pub use tensors::{Tensors, load_tensors, save_tensors};
