@@ -1,3 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 pub mod builtin;
+mod config;
+mod data;
+mod error;
+pub mod eval;
+mod generator;
+mod image_pool;
+mod losses;
+mod model;
+mod model_config;
+mod round_trip;
+mod trainer;
+mod trainer_config;
+mod translator;
+
+pub use config::{GeneratorConfig, GeneratorKind};
+pub use data::{DataConfig, DataSpec, UnalignedData};
+pub use error::{Error, Result};
+pub use gdl_blocks::Upsampling;
+pub use generator::{Generator, ResnetGenerator, UnetGenerator};
+pub use image_pool::ImagePool;
+pub use losses::StepLosses;
+pub use model::{CycleGan, NETS};
+pub use model_config::CycleGanConfig;
+pub use round_trip::RoundTrip;
+pub use trainer::{Event, Step, Trainer};
+pub use trainer_config::{Length, TrainerConfig};
+pub use translator::{Direction, Translator};

@@ -1,0 +1,122 @@
+use crate::{GeneratorConfig, GeneratorKind};
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::{ModuleT, VarBuilder};
+use gdl_blocks::{ResidualBlock, ResidualBlockConfig, Upsampling};
+use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode, upsample_nearest2d};
+use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
+use gdl_kernels::{Activation, rng::SharedRng};
+
+/// The residual generator: 7x7 convolution, two halvings, residual blocks, two doublings, 7x7 convolution, tanh.
+///
+/// # Shape
+///
+/// (N, in_channels, H, W) -> (N, out_channels, H, W) for H and W that are multiples of 4 and at least 8.
+///
+/// # Parameters
+///
+/// With n blocks: `model.1`, `model.4`, `model.7` (convolutions), `model.10` .. `model.{9+n}` (`.conv_block.1`, `.conv_block.5`, or
+/// `.6` with dropout), `model.{10+n}`, `model.{13+n}` (doublings), `model.{17+n}` (convolution), each `weight` and `bias`.
+///
+/// # Source
+///
+/// Johnson et al. 2016; `ResnetGenerator` of the reference with instance norm. A doubling with
+/// [`Upsampling::Resize`] is a 3x3 convolution (out, in, 3, 3) under the same name.
+#[derive(Debug, Clone)]
+pub struct ResnetGenerator {
+    stem: (Conv2d, InstanceNorm2d),
+    downs: Vec<(Conv2d, InstanceNorm2d)>,
+    blocks: Vec<ResidualBlock>,
+    ups: Vec<(Grow, InstanceNorm2d)>,
+    head: Conv2d,
+}
+
+#[derive(Debug, Clone)]
+enum Grow {
+    Transposed(ConvTranspose2d),
+    Resize(Conv2d),
+}
+
+impl Module for Grow {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Transposed(conv) => conv.forward(x),
+            Self::Resize(conv) => conv.forward(&upsample_nearest2d(x, 2)?),
+        }
+    }
+}
+
+impl ResnetGenerator {
+    /// Builds the network. `rng` is what dropout draws from; training with dropout needs one.
+    ///
+    /// # Errors
+    ///
+    /// Where the configuration is another family's or impossible, or the store behind `vb` lacks a tensor of the right
+    /// shape.
+    pub fn new(config: &GeneratorConfig, rng: Option<SharedRng>, vb: VarBuilder) -> Result<Self> {
+        config.validate()?;
+        let GeneratorKind::Resnet { blocks: count } = config.kind else {
+            bail!("ResnetGenerator: the configuration is that of a {:?}", config.kind)
+        };
+        let (vb, width, init) = (vb.pp("model"), config.base_channels, config.init);
+        let conv = |at: usize, config: Conv2dConfig| {
+            let (kh, kw) = config.kernel;
+            let (weight, bias) = init.conv([config.out_channels, config.in_channels, kh, kw]);
+            Conv2d::new_with_init(&config, weight, bias, vb.pp(at))
+        };
+        let norm = |at: usize, channels: usize| {
+            InstanceNorm2d::new(&InstanceNormConfig::new(channels).activation(Activation::Relu), vb.pp(at))
+        };
+        // The indices count the reference's parts, of which paddings and activations are parts of their own.
+        let seven = |from, to| Conv2dConfig::new(from, to, 7).padding(3).pad_mode(PadMode::Reflect);
+        let stem = (conv(1, seven(config.in_channels, width))?, norm(2, width)?);
+        let halve = |at, from, to| -> Result<_> {
+            Ok((conv(at, Conv2dConfig::new(from, to, 3).stride(2).padding(1))?, norm(at + 1, to)?))
+        };
+        let downs = vec![halve(4, width, 2 * width)?, halve(7, 2 * width, 4 * width)?];
+        let block =
+            ResidualBlockConfig::new(4 * width).pad_mode(config.pad_mode).dropout(config.dropout).init(init);
+        let blocks = (0..count)
+            .map(|i| {
+                let block = ResidualBlock::new(&block, vb.pp(10 + i))?;
+                Ok(match &rng {
+                    Some(rng) => block.with_rng(rng.clone()),
+                    None => block,
+                })
+            })
+            .collect::<Result<_>>()?;
+        let double = |at: usize, from: usize, to: usize| -> Result<_> {
+            let grow = match config.upsampling {
+                Upsampling::Transposed => {
+                    let (weight, bias) = init.conv([from, to, 3, 3]);
+                    let config =
+                        ConvTranspose2dConfig::new(from, to, 3).stride(2).padding(1).output_padding(1);
+                    Grow::Transposed(ConvTranspose2d::new_with_init(&config, weight, bias, vb.pp(at))?)
+                }
+                Upsampling::Resize => {
+                    let config = Conv2dConfig::new(from, to, 3).padding(1).pad_mode(PadMode::Reflect);
+                    Grow::Resize(conv(at, config)?)
+                }
+            };
+            Ok((grow, norm(at + 1, to)?))
+        };
+        let ups = vec![double(10 + count, 4 * width, 2 * width)?, double(13 + count, 2 * width, width)?];
+        let head = conv(17 + count, seven(width, config.out_channels))?;
+        Ok(Self { stem, downs, blocks, ups, head })
+    }
+}
+
+impl ModuleT for ResnetGenerator {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let mut y = self.stem.1.forward(&self.stem.0.forward(x)?)?; // (N, ngf, H, W)
+        for (conv, norm) in &self.downs {
+            y = norm.forward(&conv.forward(&y)?)?;
+        } // (N, 4 ngf, H / 4, W / 4)
+        for block in &self.blocks {
+            y = block.forward_t(&y, train)?;
+        }
+        for (grow, norm) in &self.ups {
+            y = norm.forward(&grow.forward(&y)?)?;
+        } // (N, ngf, H, W)
+        self.head.forward(&y)?.tanh()
+    }
+}

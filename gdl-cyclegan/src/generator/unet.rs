@@ -1,0 +1,63 @@
+use crate::{GeneratorConfig, GeneratorKind};
+use candle_core::{Result, Tensor, bail};
+use candle_nn::{ModuleT, VarBuilder};
+use gdl_blocks::{UnetLevel, UnetLevelConfig};
+use gdl_kernels::rng::SharedRng;
+
+/// The U-Net generator: `downs` halvings to the bottom and as many doublings, level joined to level by concatenation.
+///
+/// Level i has `min(2^i, 8) * base_channels` channels inside.
+///
+/// # Shape
+///
+/// (N, in_channels, H, W) -> (N, out_channels, H, W) for H and W that are multiples of `2^downs`.
+///
+/// # Parameters
+///
+/// Nested as in the reference: `model.model.0` (first convolution), `model.model.1.model.1`, `model.model.1.model.3.model.1`, ..,
+/// `model.model.3` (last transposed convolution), each `weight` and `bias`.
+///
+/// # Source
+///
+/// Isola et al. 2017; `UnetGenerator` of the reference with instance norm, which has at least 5 levels; here fewer are
+/// possible, for small images.
+#[derive(Debug, Clone)]
+pub struct UnetGenerator {
+    outermost: UnetLevel,
+}
+
+impl UnetGenerator {
+    /// Builds the network. `rng` is what dropout draws from; training with dropout needs one.
+    ///
+    /// # Errors
+    ///
+    /// Where the configuration is another family's or impossible, or the store behind `vb` lacks a tensor of the right
+    /// shape.
+    pub fn new(config: &GeneratorConfig, rng: Option<SharedRng>, vb: VarBuilder) -> Result<Self> {
+        config.validate()?;
+        let GeneratorKind::Unet { downs } = config.kind else {
+            bail!("UnetGenerator: the configuration is that of a {:?}", config.kind)
+        };
+        let width = |level: usize| config.base_channels << level.min(3);
+        let levels: Vec<_> = (0..downs)
+            .map(|i| match i {
+                0 => UnetLevelConfig::new(config.in_channels, width(0)).out_channels(config.out_channels),
+                // The reference gives dropout to the levels that it adds between the growing ones and the innermost.
+                _ => UnetLevelConfig::new(width(i - 1), width(i))
+                    .dropout(config.dropout && (4..downs - 1).contains(&i)),
+            })
+            .map(|level| level.upsampling(config.upsampling).init(config.init))
+            .collect();
+        let mut outermost = UnetLevel::nest(&levels, vb.pp("model"))?;
+        if let Some(rng) = rng {
+            outermost = outermost.with_rng(rng);
+        }
+        Ok(Self { outermost })
+    }
+}
+
+impl ModuleT for UnetGenerator {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.outermost.forward_t(x, train)
+    }
+}

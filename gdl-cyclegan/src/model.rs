@@ -1,0 +1,288 @@
+use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses};
+use candle_core::{DType, Device, Module, Tensor};
+use candle_nn::{ModuleT, VarBuilder};
+use gdl_kernels::rng::{Rng, SharedRng};
+use gdl_patchgan::{GanLoss, PatchGan, gradient_penalty};
+use gdl_train::{Adam, Optimizer, ParamStore};
+
+/// Two generators, two discriminators, and what trains them.
+///
+/// The names are the reference's: `G_A` translates A into B and `D_A` judges its translations; `G_B` and `D_B` the other way.
+///
+/// # Example
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use gdl_cyclegan::{CycleGan, CycleGanConfig, GeneratorConfig};
+/// use gdl_patchgan::PatchGanConfig;
+///
+/// let config = CycleGanConfig {
+///     generator: GeneratorConfig::resnet(1).base_channels(4),
+///     discriminator: PatchGanConfig::new(3).base_channels(4).n_layers(1),
+///     ..CycleGanConfig::default()
+/// };
+/// let mut model = CycleGan::new(&config, DType::F32, &Device::Cpu)?;
+/// let a = Tensor::zeros((1, 3, 16, 16), DType::F32, &Device::Cpu)?; // in [-1, 1]
+/// let b = Tensor::ones((1, 3, 16, 16), DType::F32, &Device::Cpu)?;
+/// let losses = model.train_step(&a, &b)?;
+/// assert!(losses.reconstruction() > 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// Zhu et al. 2017; `models/cycle_gan_model.py` of the reference: the same losses, the same order of updates.
+#[derive(Debug)]
+pub struct CycleGan {
+    config: CycleGanConfig,
+    pub(crate) stores: [ParamStore; 4],
+    g_a: Generator,
+    g_b: Generator,
+    d_a: Discriminator,
+    d_b: Discriminator,
+    pub(crate) optimizer_g: Adam,
+    pub(crate) optimizer_d: Adam,
+    /// Translations into B and into A.
+    pub(crate) pools: [ImagePool; 2],
+    /// What dropout and the gradient penalty draw from.
+    pub(crate) noise: SharedRng,
+}
+
+/// The names of the four networks, as the reference names their files.
+pub const NETS: [&str; 4] = ["net_G_A", "net_G_B", "net_D_A", "net_D_B"];
+
+/// Weight of WGAN-GP's gradient penalty; the paper's.
+const PENALTY: f64 = 10.0;
+
+/// One discriminator over the same weights twice: learning, and standing still under a learning generator, where
+/// gradients of its weights would be computed for nothing.
+#[derive(Debug)]
+struct Discriminator {
+    learning: PatchGan,
+    frozen: PatchGan,
+}
+
+impl Discriminator {
+    fn new(config: &CycleGanConfig, store: &ParamStore) -> candle_core::Result<Self> {
+        let learning = PatchGan::new(&config.discriminator, store.vb())?;
+        // Detached tensors share their variables' storage, in which the optimizer works.
+        let weights = store.tensors().into_iter().collect();
+        let vb = VarBuilder::from_tensors(weights, store.dtype(), store.device());
+        Ok(Self { learning, frozen: PatchGan::new(&config.discriminator, vb)? })
+    }
+
+    /// What the discriminator minimises, given a real batch and a translated one.
+    fn loss(
+        &self,
+        gan_loss: GanLoss,
+        real: &Tensor,
+        fake: &Tensor,
+        noise: &SharedRng,
+    ) -> candle_core::Result<Tensor> {
+        let as_real = gan_loss.loss(&self.learning.forward(real)?, true)?;
+        let as_fake = gan_loss.loss(&self.learning.forward(fake)?, false)?;
+        let loss = ((as_real + as_fake)? * 0.5)?;
+        match gan_loss {
+            GanLoss::WassersteinGp => {
+                let alpha = noise.rand(real.dim(0)?, 0.0, 1.0, real.dtype(), real.device())?;
+                loss + gradient_penalty(&self.learning, real, fake, &alpha, PENALTY, 1.0)?
+            }
+            _ => Ok(loss),
+        }
+    }
+}
+
+/// The generators' losses in one direction.
+struct Direction {
+    fake: Tensor,
+    validity: Tensor,
+    reconstruction: Tensor,
+    identity: Option<Tensor>,
+}
+
+impl Direction {
+    fn total(&self) -> candle_core::Result<Tensor> {
+        let sum = (&self.validity + &self.reconstruction)?;
+        match &self.identity {
+            Some(identity) => sum + identity,
+            None => Ok(sum),
+        }
+    }
+
+    /// The values without the graph that led to them, whose memory is free from then on.
+    fn forget(self) -> Self {
+        Self {
+            fake: self.fake.detach(),
+            validity: self.validity.detach(),
+            reconstruction: self.reconstruction.detach(),
+            identity: self.identity.map(|t| t.detach()),
+        }
+    }
+}
+
+impl CycleGan {
+    /// Builds the networks, with weights drawn from the seed.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn new(config: &CycleGanConfig, dtype: DType, device: &Device) -> Result<Self> {
+        config.validate()?;
+        let seed = config.seed;
+        // Networks of one kind have the same keys: each needs a seed of its own.
+        let stores = NETS.map(|net| ParamStore::new(dtype, device, Rng::stream(seed, net).bits()));
+        let noise = SharedRng::from(Rng::stream(seed, "noise"));
+        let generator =
+            |store: &ParamStore| Generator::new(&config.generator, Some(noise.clone()), store.vb());
+        let (g_a, g_b) = (generator(&stores[0])?, generator(&stores[1])?);
+        let (d_a, d_b) = (Discriminator::new(config, &stores[2])?, Discriminator::new(config, &stores[3])?);
+        let optimizer = |nets: [usize; 2]| {
+            let vars = nets.iter().flat_map(|&i| {
+                let named = move |(name, var)| (format!("{}.{name}", NETS[i]), var);
+                stores[i].trainable().into_iter().map(named)
+            });
+            Adam::new(vars.collect(), config.optimizer.clone())
+        };
+        let (optimizer_g, optimizer_d) = (optimizer([0, 1])?, optimizer([2, 3])?);
+        let pool = |name: &str| ImagePool::new(config.pool_size, Rng::stream(seed, name));
+        let pools = [pool("pool of B"), pool("pool of A")];
+        let config = config.clone();
+        Ok(Self { config, stores, g_a, g_b, d_a, d_b, optimizer_g, optimizer_d, pools, noise })
+    }
+
+    /// The configuration the model was built from.
+    pub fn config(&self) -> &CycleGanConfig {
+        &self.config
+    }
+
+    /// The generator that translates A into B.
+    pub fn g_a(&self) -> &Generator {
+        &self.g_a
+    }
+
+    /// The generator that translates B into A.
+    pub fn g_b(&self) -> &Generator {
+        &self.g_b
+    }
+
+    /// The weights of each network with its name, in the order of [`NETS`].
+    pub fn stores(&self) -> impl Iterator<Item = (&'static str, &ParamStore)> {
+        NETS.into_iter().zip(&self.stores)
+    }
+
+    /// How many numbers the four networks hold together.
+    pub fn num_parameters(&self) -> usize {
+        self.stores.iter().map(ParamStore::num_parameters).sum()
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.optimizer_g.learning_rate()
+    }
+
+    /// Sets the learning rate of the next step, of generators and discriminators.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.optimizer_g.set_learning_rate(learning_rate);
+        self.optimizer_d.set_learning_rate(learning_rate);
+    }
+
+    /// One step: the generators against discriminators that stand still, then the discriminators on real pictures and on
+    /// translations from the pool.
+    ///
+    /// # Shape
+    /// `a` and `b` (N, 3, H, W) in [-1, 1], H and W multiples of the generator's
+    /// [`multiple`](crate::GeneratorConfig::multiple).
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<StepLosses> {
+        // The two directions share no tensor but the weights: apart, they need half the memory.
+        let a_to_b = self.direction(a, true)?;
+        let mut grads = a_to_b.total()?.backward()?;
+        let a_to_b = a_to_b.forget();
+        let b_to_a = self.direction(b, false)?;
+        grads.extend(b_to_a.total()?.backward()?)?;
+        let b_to_a = b_to_a.forget();
+        self.optimizer_g.step(&grads)?;
+        drop(grads);
+
+        let gan_loss = self.config.gan_loss;
+        let fake_b = self.pools[0].query(&a_to_b.fake)?;
+        let d_a = self.d_a.loss(gan_loss, b, &fake_b, &self.noise)?;
+        let mut grads = d_a.backward()?;
+        let fake_a = self.pools[1].query(&b_to_a.fake)?;
+        let d_b = self.d_b.loss(gan_loss, a, &fake_a, &self.noise)?;
+        grads.extend(d_b.backward()?)?;
+        self.optimizer_d.step(&grads)?;
+        losses(&a_to_b, &b_to_a, &d_a, &d_b)
+    }
+
+    /// What the generators minimise, as far as it comes from the pictures `x` of one domain.
+    fn direction(&self, x: &Tensor, from_a: bool) -> candle_core::Result<Direction> {
+        let (there, back, judge, lambda) = match from_a {
+            true => (&self.g_a, &self.g_b, &self.d_a, self.config.lambda_a),
+            false => (&self.g_b, &self.g_a, &self.d_b, self.config.lambda_b),
+        };
+        let fake = there.forward_t(x, true)?;
+        let validity = self.config.gan_loss.loss(&judge.frozen.forward(&fake)?, true)?;
+        let reconstruction = (l1(&back.forward_t(&fake, true)?, x)? * lambda)?;
+        let identity = match lambda * self.config.lambda_identity {
+            0.0 => None,
+            weight => Some((l1(&back.forward_t(x, true)?, x)? * weight)?),
+        };
+        Ok(Direction { fake, validity, reconstruction, identity })
+    }
+
+    /// Both ways around from pictures of both domains, without dropout.
+    ///
+    /// # Shape
+    /// Any sizes; in [-1, 1].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn round_trip(&self, a: &Tensor, b: &Tensor) -> candle_core::Result<RoundTrip> {
+        let (a, b) = (a.detach(), b.detach());
+        let (fake_b, fake_a) = (self.g_a.translate(&a)?.detach(), self.g_b.translate(&b)?.detach());
+        let reconstructed_a = self.g_b.translate(&fake_b)?.detach();
+        let reconstructed_b = self.g_a.translate(&fake_a)?.detach();
+        Ok(RoundTrip { a, fake_b, reconstructed_a, b, fake_a, reconstructed_b })
+    }
+}
+
+fn losses(
+    a_to_b: &Direction,
+    b_to_a: &Direction,
+    d_a: &Tensor,
+    d_b: &Tensor,
+) -> candle_core::Result<StepLosses> {
+    let zero = d_a.zeros_like()?;
+    let identity = |d: &Direction| d.identity.clone().unwrap_or_else(|| zero.clone());
+    let all = [
+        a_to_b.validity.clone(),
+        b_to_a.validity.clone(),
+        a_to_b.reconstruction.clone(),
+        b_to_a.reconstruction.clone(),
+        identity(a_to_b),
+        identity(b_to_a),
+        d_a.detach(),
+        d_b.detach(),
+    ];
+    // One transfer from an accelerator, not eight.
+    let values = Tensor::stack(&all, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let &[validity_a, validity_b, reconstruction_a, reconstruction_b, identity_a, identity_b, d_a, d_b] =
+        values.as_slice()
+    else {
+        candle_core::bail!("CycleGan: a loss is not a scalar")
+    };
+    Ok(StepLosses {
+        validity_a,
+        validity_b,
+        reconstruction_a,
+        reconstruction_b,
+        identity_a,
+        identity_b,
+        d_a,
+        d_b,
+    })
+}
+
+fn l1(x: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
+    (x - y)?.abs()?.mean_all()
+}

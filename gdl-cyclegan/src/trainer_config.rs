@@ -1,0 +1,135 @@
+use crate::{CycleGanConfig, DataConfig, DataSpec, Error, Result};
+use gdl_train::Schedule;
+use serde::{Deserialize, Serialize};
+
+/// How long a training is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Length {
+    /// So many times through the larger domain.
+    Epochs(u64),
+    /// So many batches.
+    Steps(u64),
+}
+
+/// A training: the model, the data and the course of it.
+///
+/// # Example
+/// ```
+/// use gdl_cyclegan::{DataConfig, Length, TrainerConfig};
+///
+/// let data = DataConfig::new("photos/".parse()?, "builtin:B".parse()?);
+/// let config = TrainerConfig { length: Length::Steps(1000), ..TrainerConfig::new(data) };
+/// assert_eq!(config.decay, 0.5);
+/// # Ok::<(), gdl_cyclegan::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainerConfig {
+    /// Networks, losses and optimizers.
+    #[serde(default)]
+    pub model: CycleGanConfig,
+    /// The two domains.
+    pub data: DataConfig,
+    /// Pictures of each domain per step; 1 by default.
+    #[serde(default = "one")]
+    pub batch: usize,
+    /// How long; 200 epochs by default.
+    #[serde(default = "two_hundred_epochs")]
+    pub length: Length,
+    /// The share of the training, at its end, over which the learning rate falls to 0 in a line; 0.5 by default. With a length
+    /// in epochs it changes by epoch, as in the reference, else by step.
+    #[serde(default = "half")]
+    pub decay: f64,
+    /// Steps between two checkpoints; 1000 by default, 0 for one at the end alone.
+    #[serde(default = "thousand")]
+    pub checkpoint_every: u64,
+    /// Steps between two sheets of samples; 500 by default, 0 for none.
+    #[serde(default = "five_hundred")]
+    pub sample_every: u64,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn two_hundred_epochs() -> Length {
+    Length::Epochs(200)
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+fn thousand() -> u64 {
+    1000
+}
+
+fn five_hundred() -> u64 {
+    500
+}
+
+impl TrainerConfig {
+    /// The reference's training of the default model on these data.
+    pub fn new(data: DataConfig) -> Self {
+        Self {
+            model: CycleGanConfig::default(),
+            data,
+            batch: one(),
+            length: two_hundred_epochs(),
+            decay: half(),
+            checkpoint_every: thousand(),
+            sample_every: five_hundred(),
+        }
+    }
+
+    /// The demonstration: small networks on the two built-in domains at 64x64.
+    pub fn demo() -> Self {
+        use crate::builtin::Domain;
+        Self::new(DataConfig::new(DataSpec::Builtin(Domain::A), DataSpec::Builtin(Domain::B)))
+    }
+
+    /// Checks settings that came from outside.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming the first that is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        self.model.validate()?;
+        let setting = |key, message: String| Err(Error::Setting { key, message });
+        if self.batch == 0 {
+            return setting("batch", "must be at least 1, not 0".into());
+        }
+        if !(0.0..=1.0).contains(&self.decay) {
+            return setting("decay", format!("must lie between 0 and 1, not {}", self.decay));
+        }
+        let (size, multiple) = (self.data.size, self.model.generator.multiple());
+        if size < self.model.generator.min_size() || size % multiple != 0 {
+            let message = format!(
+                "must be a multiple of {multiple} for this generator and at least {}, not {size}",
+                self.model.generator.min_size()
+            );
+            return setting("size", message);
+        }
+        let layers = self.model.discriminator.n_layers;
+        if size >> layers.min(63) < 3 {
+            // Halved by each layer, then two 4x4 convolutions that each take one pixel away.
+            let message = format!(
+                "must be at least {} for a discriminator of {layers} layers, not {size}",
+                3u64 << layers.min(32)
+            );
+            return setting("size", message);
+        }
+        match self.length {
+            Length::Epochs(0) => setting("epochs", "must be at least 1, not 0".into()),
+            Length::Steps(0) => setting("steps", "must be at least 1, not 0".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The learning rate's course, by epoch or step as the length is.
+    pub fn schedule(&self) -> Schedule {
+        let (Length::Epochs(total) | Length::Steps(total)) = self.length;
+        let decay = (total as f64 * self.decay).round() as u64;
+        Schedule::Linear { constant: total - decay, decay }
+    }
+}

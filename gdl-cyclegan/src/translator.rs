@@ -1,0 +1,108 @@
+use crate::round_trip::to_picture;
+use crate::trainer::load_nets;
+use crate::{Error, Generator, Result, TrainerConfig};
+use candle_core::{DType, Device, Tensor};
+use gdl_image_io::Range;
+use gdl_train::{ParamStore, RunDir, load_tensors};
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// Which way to translate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// From A to B.
+    #[default]
+    AtoB,
+    /// From B to A.
+    BtoA,
+}
+
+impl FromStr for Direction {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "ab" | "AtoB" => Ok(Self::AtoB),
+            "ba" | "BtoA" => Ok(Self::BtoA),
+            _ => Err(Error::Setting { key: "direction", message: format!("must be ab or ba, not {text}") }),
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtoB => "ab",
+            Self::BtoA => "ba",
+        })
+    }
+}
+
+/// One trained generator, for pictures of any size.
+///
+/// # Example
+/// ```no_run
+/// use candle_core::Device;
+/// use gdl_cyclegan::{Direction, Translator};
+/// use gdl_image_io::{LoadOptions, load_image, save_image};
+///
+/// let translator = Translator::load("runs/monet", Direction::AtoB, &Device::Cpu)?;
+/// let photo = load_image("photo.jpg", &LoadOptions::default())?;
+/// save_image(&translator.translate(&photo)?, "painting.png")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Translator {
+    generator: Generator,
+    device: Device,
+}
+
+impl Translator {
+    /// The generator of a run directory's last checkpoint.
+    ///
+    /// # Errors
+    /// When the directory is no run or has no checkpoint, and [`gdl_train::Error::Mismatch`] when a tensor of that generator is missing,
+    /// left over or of another shape.
+    pub fn load(dir: impl AsRef<Path>, direction: Direction, device: &Device) -> Result<Self> {
+        let run = RunDir::open(dir)?;
+        let config: TrainerConfig = run.config()?;
+        let path = run.weights_path();
+        if !run.has_checkpoint() {
+            let message = "there are no weights; train the run first".into();
+            return Err(Error::Checkpoint { path, message });
+        }
+        let store = ParamStore::new(DType::F32, device, 0);
+        let generator = Generator::new(&config.model.generator, None, store.vb())?;
+        let net = match direction {
+            Direction::AtoB => "net_G_A",
+            Direction::BtoA => "net_G_B",
+        };
+        let (weights, _) = load_tensors(&path, device)?;
+        load_nets(&path, &weights, [(net, &store)].into_iter(), true)?;
+        Ok(Self::new(generator, device))
+    }
+
+    /// From a generator that is in memory.
+    pub fn new(generator: Generator, device: &Device) -> Self {
+        Self { generator, device: device.clone() }
+    }
+
+    /// The generator.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
+    /// Translates one picture; see [`Generator::translate`].
+    ///
+    /// # Shape
+    /// (3, H, W) in [0, 1] to the same, on the CPU.
+    ///
+    /// # Errors
+    /// When the picture has another shape.
+    pub fn translate(&self, picture: &Tensor) -> Result<Tensor> {
+        let x = Range::Symmetric.from_unit(&picture.to_dtype(DType::F32)?)?;
+        let x = x.unsqueeze(0)?.to_device(&self.device)?; // (1, 3, H, W)
+        Ok(to_picture(&self.generator.translate(&x)?.squeeze(0)?)?)
+    }
+}
