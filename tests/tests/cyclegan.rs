@@ -8,7 +8,7 @@ use gdl_cyclegan::{
     StepLosses, Trainer, TrainerConfig, Translator, UnalignedData,
 };
 use gdl_patchgan::{GanLoss, PatchGanConfig};
-use gdl_tests::{Fixture, assert_close};
+use gdl_tests::{Fixture, assert_bitwise, assert_close};
 use gdl_train::{AdamConfig, OnExisting, Tensors};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -38,8 +38,7 @@ fn generator_matches_pytorch(name: &str, config: &GeneratorConfig) {
         assert_close(got, &fixture.get(&format!("{name}.{key}")), 1e-7, 2e-7, &format!("{name} {key}"));
     };
     check(&y, "y");
-    let gy = f64s(&fixture.get(&format!("{name}.gy")));
-    let grads = (y * gy).unwrap().sum_all().unwrap().backward().unwrap();
+    let grads = (y * x.as_detached_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
     check(grads.get(&x).unwrap(), "gx");
     for (key, var) in &vars {
         check(grads.get(var).unwrap(), &format!("grad.{key}"));
@@ -55,7 +54,7 @@ fn generator_matches_pytorch(name: &str, config: &GeneratorConfig) {
 #[test]
 fn resnet_matches_pytorch() {
     generator_matches_pytorch("resnet", &GeneratorConfig::resnet(2).base_channels(2));
-    generator_matches_pytorch("resnet_dropout", &GeneratorConfig::resnet(1).base_channels(2).dropout(true));
+    generator_matches_pytorch("resnet_dropout", &GeneratorConfig::resnet(1).base_channels(1).dropout(true));
 }
 
 #[test]
@@ -66,7 +65,7 @@ fn unet_matches_pytorch() {
 fn tiny() -> CycleGanConfig {
     CycleGanConfig {
         generator: GeneratorConfig::resnet(1).base_channels(2),
-        discriminator: PatchGanConfig::new(3).base_channels(2).n_layers(2),
+        discriminator: PatchGanConfig::new(3).base_channels(2).n_layers(1),
         ..CycleGanConfig::default()
     }
 }
@@ -134,11 +133,7 @@ fn translates_any_size() {
         // Nothing is padded where nothing is needed.
         let x = Tensor::arange(0f32, 3.0 * 16.0 * 32.0, &DEV).unwrap().reshape((1, 3, 16, 32)).unwrap();
         let x = (x / 1536.0).unwrap();
-        gdl_tests::assert_bitwise(
-            &generator.translate(&x).unwrap(),
-            &generator.forward_t(&x, false).unwrap(),
-            prefix,
-        );
+        assert_bitwise(&generator.translate(&x).unwrap(), &generator.forward_t(&x, false).unwrap(), prefix);
     }
 }
 
@@ -146,7 +141,6 @@ fn tiny_training(steps: u64) -> TrainerConfig {
     let mut config = TrainerConfig::demo();
     config.model = CycleGanConfig { pool_size: 3, ..tiny() };
     config.model.generator.dropout = true;
-    config.model.discriminator = PatchGanConfig::new(3).base_channels(2).n_layers(1);
     config.data.size = 16;
     config.data.builtin_count = 5;
     config.length = Length::Steps(steps);
@@ -194,8 +188,18 @@ fn a_resumed_run_is_the_same_bit_for_bit() {
             format!("{state}/tensors-pool_B.safetensors"),
             format!("{state}/trainer.json"),
         ] {
-            let [a, b] = [&whole, &parts].map(|run| std::fs::read(run.join(&file)).unwrap());
-            assert!(a == b, "{file} differs ({gan_loss:?})");
+            let [a, b] = [&whole, &parts].map(|run| run.join(&file));
+            if file.ends_with(".safetensors") {
+                // The order of a header's entries is free; the tensors are what must agree.
+                let [a, b] = [a, b].map(|path| gdl_train::load_tensors(path, &DEV).unwrap());
+                assert_eq!((a.0.len(), a.1), (b.0.len(), b.1), "{file}");
+                for (key, tensor) in &a.0 {
+                    assert_bitwise(tensor, &b.0[key], &format!("{file} {key} ({gan_loss:?})"));
+                }
+            } else {
+                let [a, b] = [a, b].map(|path| std::fs::read_to_string(path).unwrap());
+                assert_eq!(a, b, "{file} ({gan_loss:?})");
+            }
         }
     }
 }
@@ -244,7 +248,7 @@ fn a_run_translates_and_shows_samples() {
     {
         let got = Translator::load(&run, direction, &DEV).unwrap().translate(&picture).unwrap();
         let want = Translator::new(generator.clone(), &DEV).translate(&picture).unwrap();
-        gdl_tests::assert_bitwise(&got, &want, &direction.to_string());
+        assert_bitwise(&got, &want, &direction.to_string());
     }
 }
 
@@ -288,7 +292,7 @@ fn bad_settings_are_named() {
     let cases: [(&str, fn(&mut TrainerConfig)); 10] = [
         ("size", |c| c.data.size = 0),
         ("size", |c| c.data.size = 18),
-        ("size", |c| c.model.discriminator.n_layers = 4),
+        ("size", |c| c.model.discriminator.n_layers = 3),
         ("batch", |c| c.batch = 0),
         ("steps", |c| c.length = Length::Steps(0)),
         ("epochs", |c| c.length = Length::Epochs(0)),
@@ -338,6 +342,6 @@ fn folders_are_data() {
     assert_eq!(Trainer::new(config, &DEV).unwrap().total_steps(), 6);
     // What a sample is does not depend on what was asked before.
     let alone = data.sample(5).unwrap();
-    gdl_tests::assert_bitwise(&alone.0, &a.get(5).unwrap(), "a");
-    gdl_tests::assert_bitwise(&alone.1, &b.get(5).unwrap(), "b");
+    assert_bitwise(&alone.0, &a.get(5).unwrap(), "a");
+    assert_bitwise(&alone.1, &b.get(5).unwrap(), "b");
 }
