@@ -130,8 +130,11 @@ pub(crate) fn check_bias(op: &str, bias: Option<&Tensor>, channels: usize) -> Re
 
 /// Adds a per-channel bias to an NCHW tensor.
 pub(crate) fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    match bias {
-        None => Ok(y),
-        Some(b) => y.broadcast_add(&b.reshape((1, b.elem_count(), 1, 1))?),
+    let Some(bias) = bias else { return Ok(y) };
+    let bias = bias.reshape((1, bias.elem_count(), 1, 1))?;
+    if y.elem_count() == 0 {
+        // An empty sum is, for candle, its left argument alone: the bias would get no gradient instead of zeros.
+        return Tensor::cat(&[&bias.broadcast_as(y.shape())?, &y], 0);
     }
+    y.broadcast_add(&bias)
 }

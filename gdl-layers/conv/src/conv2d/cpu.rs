@@ -71,21 +71,21 @@ fn bias_gradient(bias: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
 
 fn correlate<T: Float>(x: Arg<'_>, w: Arg<'_>, bias: Option<Arg<'_>>, g: &Geometry) -> Result<Vec<T>> {
     let bias = bias.map(|b| contiguous::<T>(b.0, b.1)).transpose()?;
-    Ok(kernel::correlate(&*contiguous(x.0, x.1)?, &*contiguous(w.0, w.1)?, bias.as_deref(), g))
+    Ok(kernel::correlate(&contiguous(x.0, x.1)?, &contiguous(w.0, w.1)?, bias.as_deref(), g))
 }
 
 fn scatter<T: Float>(x: Arg<'_>, w: Arg<'_>, bias: Option<Arg<'_>>, g: &Geometry) -> Result<Vec<T>> {
     let bias = bias.map(|b| contiguous::<T>(b.0, b.1)).transpose()?;
-    Ok(kernel::scatter(&*contiguous(x.0, x.1)?, &*contiguous(w.0, w.1)?, bias.as_deref(), g))
+    Ok(kernel::scatter(&contiguous(x.0, x.1)?, &contiguous(w.0, w.1)?, bias.as_deref(), g))
 }
 
 fn weight_gradient<T: Float>(big: Arg<'_>, small: Arg<'_>, g: &Geometry) -> Result<Vec<T>> {
-    Ok(kernel::weight_gradient(&*contiguous::<T>(big.0, big.1)?, &*contiguous(small.0, small.1)?, g))
+    Ok(kernel::weight_gradient(&contiguous::<T>(big.0, big.1)?, &contiguous(small.0, small.1)?, g))
 }
 
 fn channel_sums<T: Float>(x: Arg<'_>) -> Result<Vec<T>> {
     let (n, c, _, _) = x.1.shape().dims4()?;
-    Ok(kernel::channel_sums(&*contiguous::<T>(x.0, x.1)?, n, c))
+    Ok(kernel::channel_sums(&contiguous::<T>(x.0, x.1)?, n, c))
 }
 
 impl CustomOp2 for Correlate {

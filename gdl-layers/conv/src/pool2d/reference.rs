@@ -8,8 +8,10 @@ pub(crate) fn pool2d(x: &Tensor, p: &Pooling) -> Result<Tensor> {
     let windows =
         |x: &Tensor| windows(x, p.out, p.params.kernel, p.params.stride, p.params.padding, (1, 1), fill);
     match p.kind {
-        // Only a strictly larger value takes over: of equal ones the first stays, and gets the gradient.
-        Kind::Max => fold(windows(x)?, |best, new| new.gt(&best)?.where_cond(&new, &best)),
+        // Only a strictly larger value takes over, or NaN: of equal ones the first stays, and gets the gradient.
+        Kind::Max => {
+            fold(windows(x)?, |best, new| new.gt(&best)?.maximum(&new.ne(&new)?)?.where_cond(&new, &best))
+        }
         Kind::Average => {
             let sum = fold(windows(x)?, |sum, new| sum + new)?;
             sum.affine(1. / (p.params.kernel.0 * p.params.kernel.1) as f64, 0.)
