@@ -63,3 +63,16 @@ fn softplus(x: &Tensor) -> Result<Tensor> {
     let sum = (top.neg()?.exp()? + (x - &top)?.exp()?)?;
     top + sum.log()?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_gan_mode() {
+        let names = [GanLoss::Lsgan, GanLoss::Vanilla, GanLoss::WassersteinGp];
+        let json = serde_json::to_string(&names).unwrap();
+        assert_eq!(json, r#"["lsgan","vanilla","wgangp"]"#);
+        assert_eq!(serde_json::from_str::<Vec<GanLoss>>(&json).unwrap(), names);
+    }
+}

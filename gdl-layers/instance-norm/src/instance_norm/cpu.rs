@@ -54,7 +54,9 @@ struct Stats {
 impl Stats {
     fn of<T: Float>(plane: &[T], params: &Params) -> Self {
         let count = plane.len() as f64;
-        let mean = sums(plane, plane, |x, _| (x, T::ZERO)).0 / count;
+        // Summed as differences to one pixel: of a bright, flat plane those are exact where the sums would not be.
+        let first = plane[0];
+        let mean = first.to_f64() + sums(plane, plane, |x, _| (x - first, T::ZERO)).0 / count;
         let centre = T::from_f64(mean);
         let squares = sums(plane, plane, |x, _| ((x - centre) * (x - centre), T::ZERO)).0 / count;
         // Around the mean rounded to T the square is larger by what the rounding moved it. NaN must stay NaN.
