@@ -67,6 +67,14 @@ pub enum Error {
         /// What to try, where there is something.
         hint: &'static str,
     },
+    /// A text too short to predict anything in it.
+    #[error("{origin} has {have} token(s): scoring takes at least 2")]
+    NothingToScore {
+        /// The file.
+        origin: String,
+        /// How many tokens there are.
+        have: usize,
+    },
     /// A prompt with characters that the model has never seen.
     #[error("the prompt has characters that this model has never seen: {unseen}; it knows {known}")]
     Unseen {

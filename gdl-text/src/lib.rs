@@ -1,12 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 pub mod builtin;
+mod checkpoint;
+mod config;
 mod corpus;
 mod error;
+mod eval;
+mod generate;
+mod language_model;
+mod run;
+mod state;
 mod streams;
+mod text_model;
 mod tokenizer;
+mod trainer;
 
+pub use checkpoint::RunConfig;
+pub use config::{Cell, Length, ModelConfig, TrainConfig};
 pub use corpus::{Corpus, Parts, Split};
 pub use error::{Error, Result};
+pub use eval::EvalReport;
+pub use generate::GenerateConfig;
+pub use language_model::LanguageModel;
+pub use run::{Event, RunSummary};
+pub use state::State;
 pub use streams::Streams;
+pub use text_model::TextModel;
 pub use tokenizer::{Level, Stemming, StreamDecoder, Tokenizer, TokenizerConfig};
+pub use trainer::{CorpusMark, StepReport, Trainer};

@@ -1,0 +1,138 @@
+use crate::{Corpus, CorpusMark, Error, Length, Result, State, Tokenizer, TrainConfig, Trainer};
+use candle_core::Device;
+use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const KIND: &str = "language-model";
+const OPTIMIZER: &str = "adam";
+const STATE: &str = "recurrent-state";
+
+/// `config.json` of a run: all it takes to build the model again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Always "language-model".
+    pub kind: String,
+    /// The settings it was started with.
+    pub train: TrainConfig,
+    /// Tokens of the vocabulary.
+    pub vocab_size: usize,
+    /// The text it learns from.
+    pub corpus: CorpusMark,
+}
+
+impl RunConfig {
+    /// Reads the configuration of a run.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when there is none, [`Error::Mismatch`] when it is one of another kind.
+    pub fn read(run: &RunDir) -> Result<Self> {
+        // The kind first: of another kind's configuration, the missing fields say nothing.
+        let any: serde_json::Value = run.config()?;
+        let kind = any.get("kind").and_then(|kind| kind.as_str()).unwrap_or("none");
+        if kind != KIND {
+            let origin = run.config_path().display().to_string();
+            let message = format!("expected the kind {KIND:?}, found {kind:?}");
+            return Err(Error::Mismatch { origin, message });
+        }
+        let config: Self = run.config()?;
+        config.train.check()?;
+        Ok(config)
+    }
+
+    /// Reads the run's tokenizer, and checks that it is that of the weights.
+    pub(crate) fn tokenizer(&self, run: &RunDir) -> Result<Tokenizer> {
+        let path = tokenizer_path(run.path());
+        let tokenizer = Tokenizer::load(&path, &self.train.tokenizer)?;
+        if tokenizer.vocab_size() != self.vocab_size {
+            let (origin, have, want) = (path.display().to_string(), tokenizer.vocab_size(), self.vocab_size);
+            let message = format!("the weights are for {want} tokens, it has {have}");
+            return Err(Error::Mismatch { origin, message });
+        }
+        Ok(tokenizer)
+    }
+}
+
+/// What a checkpoint holds besides tensors.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    length: Length,
+    dropout: RngState,
+}
+
+fn tokenizer_path(run: &Path) -> PathBuf {
+    run.join("tokenizer.json")
+}
+
+impl Trainer {
+    /// Makes the run directory: configuration and tokenizer; no checkpoint yet.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when there is something already, or nothing can be written.
+    pub fn create_run(&self, path: impl AsRef<Path>, on_existing: OnExisting) -> Result<RunDir> {
+        let config = RunConfig {
+            kind: KIND.into(),
+            train: self.config.clone(),
+            vocab_size: self.tokenizer.vocab_size(),
+            corpus: self.corpus.clone(),
+        };
+        let run = RunDir::create(path, &config, on_existing)?;
+        self.tokenizer.save(tokenizer_path(run.path()))?;
+        Ok(run)
+    }
+
+    /// Saves everything needed to go on exactly: weights, optimizer, dropout's generator, recurrent state and place
+    /// in the text. The checkpoint before is replaced as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
+    pub fn save(&self, run: &RunDir) -> Result<()> {
+        let progress = Progress { length: self.config.length, dropout: self.rng.state() };
+        let mut checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
+            .with_optimizer(OPTIMIZER, &self.optimizer)?
+            .with_state(&progress)?;
+        if let Some(state) = &self.state {
+            checkpoint = checkpoint.with_tensors(STATE, state.tensors());
+        }
+        Ok(run.save_checkpoint(&checkpoint)?)
+    }
+
+    /// Goes on from a run's checkpoint, with the text it began with; `length` replaces how long it was to train.
+    ///
+    /// On the CPU, N steps, a save, a load and M steps give bit for bit what N + M steps give.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when a file is missing or broken, or a tensor does not fit, [`Error::Mismatch`] when the text
+    /// is another, or the tokenizer does not fit the weights.
+    pub fn resume(run: &RunDir, corpus: &Corpus, length: Option<Length>, device: &Device) -> Result<Self> {
+        let config = RunConfig::read(run)?;
+        let mark = CorpusMark::new(corpus);
+        if (mark.bytes, &mark.fnv1a) != (config.corpus.bytes, &config.corpus.fnv1a) {
+            let message = format!(
+                "the run was trained on {} ({} bytes, FNV-1a {}), and this text has {} bytes, FNV-1a {}",
+                config.corpus.origin, config.corpus.bytes, config.corpus.fnv1a, mark.bytes, mark.fnv1a
+            );
+            return Err(Error::Mismatch { origin: mark.origin, message });
+        }
+        let tokenizer = config.tokenizer(run)?;
+        let checkpoint = run.load_checkpoint(device)?;
+        let progress: Progress = checkpoint.state()?;
+        let train = TrainConfig { length: length.unwrap_or(progress.length), ..config.train };
+
+        let mut trainer = Self::with_tokenizer(corpus, tokenizer, train, device)?;
+        let origin = run.weights_path().display().to_string();
+        trainer.store.load_tensors(&origin, &checkpoint.weights)?;
+        checkpoint.restore_optimizer(OPTIMIZER, &mut trainer.optimizer)?;
+        trainer.rng.set_state(&progress.dropout)?;
+        trainer.step = checkpoint.step as usize;
+        if let Some(tensors) = checkpoint.tensors.get(STATE) {
+            let model = &trainer.config.model;
+            let shape = (model.layers, trainer.config.batch, model.hidden);
+            let state = State::from_tensors(tensors, model.cell, shape, &origin)?;
+            trainer.state = Some(state.to_device(device)?);
+        }
+        Ok(trainer)
+    }
+}

@@ -1,0 +1,124 @@
+use crate::{EvalReport, Result, StepReport, Trainer};
+use gdl_train::RunDir;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// What happens while [`Trainer::run`] trains.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A step was done.
+    Step {
+        /// Its figures.
+        report: StepReport,
+        /// Tokens read per second since the run began or went on, all else that takes time included.
+        tokens_per_second: f64,
+        /// Seconds left at that rate.
+        seconds_left: f64,
+    },
+    /// The validation part was scored.
+    Validation {
+        /// Steps done.
+        step: usize,
+        /// The figures.
+        report: EvalReport,
+    },
+    /// A sample was written.
+    Sample {
+        /// Steps done.
+        step: usize,
+        /// The text, its prompt first.
+        text: String,
+    },
+    /// A checkpoint was saved.
+    Saved {
+        /// Steps done.
+        step: usize,
+        /// The run directory.
+        path: PathBuf,
+    },
+}
+
+/// How a call of [`Trainer::run`] ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunSummary {
+    /// Steps done, since the first ever.
+    pub steps: usize,
+    /// Whether the observer stopped it before its end.
+    pub stopped: bool,
+    /// The last step of this call, if there was one.
+    pub last: Option<StepReport>,
+    /// The validation at the end, if something was kept back.
+    pub validation: Option<EvalReport>,
+    /// Seconds that this call took.
+    pub seconds: f64,
+}
+
+impl Trainer {
+    /// Trains to the end of the configured length, or until `observe` stops it.
+    ///
+    /// With a run directory ([`create_run`](Self::create_run)), every step goes into its metrics log, and everything needed to go on is saved at each
+    /// validation, at the end, and when stopped.
+    ///
+    /// # Errors
+    /// Those of [`step`](Self::step), [`validate`](Self::validate) and [`save`](Self::save).
+    pub fn run(
+        &mut self,
+        dir: Option<&RunDir>,
+        mut observe: impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<RunSummary> {
+        let began = Instant::now();
+        let first = self.steps_done();
+        let mut log = match dir {
+            None => None,
+            Some(dir) => {
+                let mut log = dir.metrics();
+                // What was logged after the checkpoint is about to be logged again.
+                log.truncate_after(first as u64)?;
+                Some(log)
+            }
+        };
+        let (mut last, mut validation, mut stopped) = (None, None, false);
+        while self.steps_left() > 0 && !stopped {
+            let report = self.step()?;
+            let (step, done) = (report.step, self.steps_done() - first);
+            let seconds = began.elapsed().as_secs_f64();
+            if let Some(log) = &mut log {
+                log.append(step as u64, &report.values())?;
+            }
+            last = Some(report.clone());
+            stopped |= observe(&Event::Step {
+                tokens_per_second: (report.tokens * done) as f64 / seconds,
+                seconds_left: seconds / done as f64 * self.steps_left() as f64,
+                report,
+            })
+            .is_break();
+
+            let ended = self.steps_left() == 0 || stopped;
+            if let Some((every, config)) = &self.samples
+                && (step % every == 0 || ended)
+            {
+                let text = config.prompt.clone() + &self.generate(config, |_| ControlFlow::Continue(()))?;
+                stopped |= observe(&Event::Sample { step, text }).is_break();
+            }
+            let due = self.config().eval_every > 0 && step % self.config().eval_every == 0;
+            if due || ended {
+                if let Some(report) = self.validate()? {
+                    if let Some(log) = &mut log {
+                        log.append(step as u64, &report.values())?;
+                    }
+                    validation = Some(report.clone());
+                    stopped |= observe(&Event::Validation { step, report }).is_break();
+                }
+                if let Some(dir) = dir {
+                    self.save(dir)?;
+                    stopped |= observe(&Event::Saved { step, path: dir.path().into() }).is_break();
+                }
+            }
+        }
+        let (steps, seconds) = (self.steps_done(), began.elapsed().as_secs_f64());
+        Ok(RunSummary { steps, stopped, last, validation, seconds })
+    }
+}

@@ -1,0 +1,277 @@
+use crate::eval::{bits_per_char, evaluate};
+use crate::generate::generate;
+use crate::{
+    Corpus, Error, EvalReport, GenerateConfig, LanguageModel, Length, Result, State, Streams, Tokenizer,
+    TrainConfig,
+};
+use candle_core::{DType, Device, Var};
+use candle_nn::VarBuilder;
+use gdl_train::{Adam, AdamConfig, Optimizer, ParamStore, SharedRng, clip_grad_norm};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// Trains a [`LanguageModel`] by truncated backpropagation through time: the state after one step is the state before
+/// the next, and starts from zeros with every pass over the text.
+///
+/// # Example
+/// ```
+/// use candle_core::Device;
+/// use gdl_text::{Cell, Corpus, GenerateConfig, Length, ModelConfig, TrainConfig, Trainer};
+/// use std::ops::ControlFlow::Continue;
+///
+/// let corpus = Corpus::from_text("a scale", "do re mi fa so la ti ".repeat(100))?;
+/// let config = TrainConfig {
+///     model: ModelConfig::new(Cell::Gru, 24, 1),
+///     batch: 4,
+///     seq: 21,
+///     length: Length::Steps(80),
+///     learning_rate: 0.02,
+///     ..Default::default()
+/// };
+/// let mut trainer = Trainer::new(&corpus, config, &Device::Cpu)?;
+/// while trainer.steps_left() > 0 {
+///     trainer.step()?;
+/// }
+/// assert!(trainer.validate()?.is_some_and(|valid| valid.perplexity < 1.5));
+/// let config = GenerateConfig { prompt: "do re ".into(), temperature: 0.0, length: 6, ..Default::default() };
+/// assert_eq!(trainer.generate(&config, |_| Continue(()))?, "mi fa ");
+/// # Ok::<(), gdl_text::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Trainer {
+    pub(crate) config: TrainConfig,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) corpus: CorpusMark,
+    pub(crate) store: ParamStore,
+    pub(crate) optimizer: Adam,
+    pub(crate) rng: SharedRng,
+    pub(crate) step: usize,
+    pub(crate) state: Option<State>,
+    pub(crate) device: Device,
+    vars: Vec<(String, Var)>,
+    model: LanguageModel,
+    /// The same weights without a graph, for validation and samples.
+    view: LanguageModel,
+    train: Streams,
+    train_chars: usize,
+    valid: Option<(Vec<u32>, usize)>,
+    pub(crate) samples: Option<(usize, GenerateConfig)>,
+}
+
+/// What a text is known by: enough to see that a run goes on with the text it began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorpusMark {
+    /// Where it came from.
+    pub origin: String,
+    /// Its length in bytes.
+    pub bytes: usize,
+    /// FNV-1a of its bytes, 64 bits, in hexadecimal.
+    pub fnv1a: String,
+}
+
+impl CorpusMark {
+    /// The mark of a corpus.
+    pub fn new(corpus: &Corpus) -> Self {
+        let text = corpus.text();
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
+        Self { origin: corpus.origin().into(), bytes: text.len(), fnv1a: format!("{hash:016x}") }
+    }
+}
+
+/// One step of training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Steps done, this one included.
+    pub step: usize,
+    /// The pass over the text that it belongs to, counted from 1.
+    pub epoch: usize,
+    /// Mean cross-entropy per token before the step, in nats.
+    pub loss: f64,
+    /// `exp(loss)`.
+    pub perplexity: f64,
+    /// The loss in bits per character.
+    pub bits_per_char: f64,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// The learning rate used.
+    pub learning_rate: f64,
+    /// Tokens that it read.
+    pub tokens: usize,
+}
+
+impl StepReport {
+    /// The figures under the names they have in a metrics log.
+    pub fn values(&self) -> [(&'static str, f64); 3] {
+        [("loss", self.loss), ("grad_norm", self.grad_norm), ("learning_rate", self.learning_rate)]
+    }
+}
+
+impl Trainer {
+    /// Makes the vocabulary, lays out the text and draws the weights.
+    ///
+    /// The vocabulary has every character of the whole text (as in char-rnn and nanoGPT), but only words of the part
+    /// to train on.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a setting outside its range, [`Error::Vocabulary`] and [`Error::TooShort`] for a text that
+    /// gives too little, [`Error::Tensor`] when the device cannot allocate.
+    pub fn new(corpus: &Corpus, config: TrainConfig, device: &Device) -> Result<Self> {
+        config.check()?;
+        let text = match config.tokenizer.level {
+            crate::Level::Char => corpus.text(),
+            crate::Level::Word => corpus.split(&config.split)?.train,
+        };
+        let tokenizer = Tokenizer::train(text, &config.tokenizer).map_err(|e| match e {
+            Error::Vocabulary { have, hint, .. } => {
+                Error::Vocabulary { origin: corpus.origin().into(), have, hint }
+            }
+            e => e,
+        })?;
+        Self::with_tokenizer(corpus, tokenizer, config, device)
+    }
+
+    /// As [`new`](Self::new), with a vocabulary that is there already.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Mismatch`] when the tokenizer was made with other choices than `config` names.
+    pub fn with_tokenizer(
+        corpus: &Corpus,
+        tokenizer: Tokenizer,
+        config: TrainConfig,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check()?;
+        if *tokenizer.config() != config.tokenizer {
+            let message =
+                format!("it was made with {:?}, not with {:?}", tokenizer.config(), config.tokenizer);
+            return Err(Error::Mismatch { origin: "the tokenizer".into(), message });
+        }
+        let parts = corpus.split(&config.split)?;
+        let ids = tokenizer.encode(parts.train)?;
+        let train = Streams::new(ids, config.batch, config.seq, corpus.origin(), "its training part has")?;
+        let valid = tokenizer.encode(parts.valid)?;
+        let store = ParamStore::new(DType::F32, device, config.seed);
+        let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, "dropout"));
+        let vocab_size = tokenizer.vocab_size();
+        let model = LanguageModel::new(&config.model, vocab_size, store.vb())?.with_rng(rng.clone())?;
+        let vars = store.trainable();
+        let adam = AdamConfig { learning_rate: config.learning_rate, ..Default::default() };
+        let tensors = store.tensors().into_iter().collect();
+        let frozen = VarBuilder::from_tensors(tensors, DType::F32, device);
+        Ok(Self {
+            corpus: CorpusMark::new(corpus),
+            optimizer: Adam::new(vars.clone(), adam)?,
+            view: LanguageModel::new(&config.model, vocab_size, frozen)?,
+            train_chars: parts.train.chars().count(),
+            valid: (valid.len() >= 2).then(|| (valid, parts.valid.chars().count())),
+            device: device.clone(),
+            step: 0,
+            state: None,
+            samples: None,
+            config,
+            tokenizer,
+            store,
+            rng,
+            vars,
+            model,
+            train,
+        })
+    }
+
+    /// One step: loss, gradient, clipping, Adam.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss is not finite; then nothing has changed. [`Error::Train`] when a gradient is
+    /// not.
+    pub fn step(&mut self) -> Result<StepReport> {
+        let position = self.step % self.train.steps();
+        let state = if position == 0 { None } else { self.state.as_ref() };
+        let (inputs, targets) = self.train.get(position, &self.device)?;
+        let (loss, state) = self.model.loss(&inputs, &targets, state, true)?;
+        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        if !value.is_finite() {
+            return Err(Error::Diverged { step: self.step + 1, loss: value });
+        }
+        let learning_rate = self.config.learning_rate * self.config.schedule.factor(self.step as u64);
+        let mut grads = loss.backward()?;
+        let grad_norm = clip_grad_norm(&self.vars, &mut grads, self.config.clip)?;
+        self.optimizer.set_learning_rate(learning_rate);
+        self.optimizer.step(&grads)?;
+        self.state = Some(state.detach());
+        self.step += 1;
+        Ok(StepReport {
+            step: self.step,
+            epoch: 1 + (self.step - 1) / self.train.steps(),
+            loss: value,
+            perplexity: value.exp(),
+            bits_per_char: bits_per_char(value, self.train.ids().len(), self.train_chars),
+            grad_norm,
+            learning_rate,
+            tokens: self.config.batch * self.config.seq,
+        })
+    }
+
+    /// The loss on the validation part, read from its start to its end; none when nothing was kept back.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn validate(&self) -> Result<Option<EvalReport>> {
+        let Some((ids, chars)) = &self.valid else { return Ok(None) };
+        evaluate(&self.view, ids, *chars, &self.corpus.origin, &self.device).map(Some)
+    }
+
+    /// Writes with the model as it stands. Training goes on as if nothing had been written.
+    ///
+    /// # Errors
+    /// Those of [`TextModel::generate`](crate::TextModel::generate).
+    pub fn generate(
+        &self,
+        config: &GenerateConfig,
+        write: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<String> {
+        generate(&self.view, &self.tokenizer, config, &self.device, write)
+    }
+
+    /// Writes a sample after every so many steps of [`run`](Self::run), which come as [`Event::Sample`](crate::Event::Sample);
+    /// 0 means never.
+    pub fn sample_every(&mut self, steps: usize, config: GenerateConfig) {
+        self.samples = (steps > 0).then_some((steps, config));
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The weights.
+    pub fn store(&self) -> &ParamStore {
+        &self.store
+    }
+
+    /// Steps done.
+    pub fn steps_done(&self) -> usize {
+        self.step
+    }
+
+    /// Steps still to do.
+    pub fn steps_left(&self) -> usize {
+        let all = match self.config.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs.saturating_mul(self.train.steps()),
+        };
+        all.saturating_sub(self.step)
+    }
+
+    /// Steps in one pass over the training part.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.train.steps()
+    }
+}
