@@ -1,0 +1,61 @@
+//! The demo's style transfer: two drawn pictures, a seeded random network.
+
+use super::{Demo, page::Page};
+use crate::{commands::nst::describe, progress::Progress};
+use anyhow::Result;
+use gdl_image_io::{encode_png, save_image};
+use gdl_nst::{Init, NstConfig, StyleTransfer, builtin};
+use gdl_train::plot::{PlotOptions, Series, line_chart_svg};
+use gdl_vgg::{Pooling, Tap, VggConfig, VggWeights};
+use std::ops::ControlFlow;
+
+/// Pixels on the longer side of the painting.
+const SIZE: usize = 320;
+
+/// Paints the drawn harbour in the manner of the drawn night sky.
+pub(super) fn paint(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
+    let content = builtin::content(SIZE)?.to_device(&demo.context.device)?;
+    let style = builtin::style(builtin::Style::Swirl, SIZE)?;
+    let weights =
+        VggWeights::random(&VggConfig { upto: Tap::relu(3, 1), ..VggConfig::default() }, demo.seed)?;
+    let config = NstConfig {
+        size: SIZE,
+        min_size: SIZE / 2,
+        steps: 120,
+        init: Init::Recoloured,
+        pooling: Pooling::Average,
+        seed: demo.seed,
+        ..NstConfig::default()
+    };
+    let mut transfer = StyleTransfer::new(&config, &weights, &content, &[style.clone().into()])?;
+    let mut progress = Progress::new(demo.context.verbosity, "paint", transfer.total_steps() as u64);
+    let mut curve = Vec::new();
+    let image = transfer.run(|report| {
+        progress.at(report.step as u64, describe(report));
+        curve.push((report.step as f64, report.losses.total));
+        ControlFlow::Continue(())
+    })?;
+    progress.finish();
+    save_image(&image, demo.out.join("painting.png"))?;
+    save_image(&content, demo.out.join("content.png"))?;
+    save_image(&style, demo.out.join("style.png"))?;
+
+    page.section(
+        "Painting",
+        "Style transfer changes the pixels of one picture until a network sees in it the content of that picture and \
+         the textures of another. Both were drawn by code; the network has random weights, so this is what can be had \
+         without a download. With VGG-19's trained weights (the default of gdl nst) it paints far better.",
+    );
+    page.row(&[
+        (encode_png(&content)?, "content"),
+        (encode_png(&style)?, "style"),
+        (encode_png(&image)?, "painted"),
+    ]);
+    page.chart(&line_chart_svg(
+        "style transfer",
+        &[Series::new("loss", curve)],
+        &PlotOptions { y_label: "loss".into(), ..PlotOptions::default() },
+    ));
+    page.command("On your own pictures:", "gdl nst PHOTO.jpg PAINTING.jpg -o OUT.png");
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! The demo's language model: a small recurrent network and the fables inside the program.
+
+use super::{Demo, page::Page, write_text};
+use crate::commands::text::TrainingBar;
+use anyhow::Result;
+use gdl_text::{Corpus, Event, GenerateConfig, Length, ModelConfig, TokenizerConfig, TrainConfig, Trainer};
+use gdl_train::{
+    OnExisting,
+    plot::{PlotOptions, Series, line_chart_svg},
+};
+use std::{fmt::Write, ops::ControlFlow};
+
+/// From timid to wild.
+const TEMPERATURES: [f64; 4] = [0.2, 0.5, 0.8, 1.0];
+
+/// Trains on the fables and writes at several temperatures.
+pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
+    let config = TrainConfig {
+        tokenizer: TokenizerConfig::new(gdl_text::Level::Char),
+        model: ModelConfig::new(gdl_text::Cell::Gru, 256, 1),
+        length: Length::Steps(600),
+        seed: demo.seed,
+        ..TrainConfig::default()
+    };
+    let mut trainer = Trainer::new(&Corpus::fables()?, config, &demo.context.device)?;
+    let run = trainer.create_run(demo.out.join("fables"), OnExisting::Overwrite)?;
+    let mut bar = TrainingBar::new(demo.context, "write", &trainer);
+    let (mut training, mut validation) = (Vec::new(), Vec::new());
+    let summary = trainer.run(Some(&run), |event| {
+        bar.show(event);
+        match event {
+            Event::Step { report, .. } => training.push((report.step as f64, report.loss)),
+            Event::Validation { step, report } => validation.push((*step as f64, report.loss)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    bar.progress.finish();
+
+    page.section(
+        "Writing",
+        "A recurrent network has read the fables inside the program character by character and learnt to say which comes \
+         next. Low temperatures keep to the likely, high ones dare more.",
+    );
+    let mut fables = String::new();
+    for temperature in TEMPERATURES {
+        let config =
+            GenerateConfig { length: 700, temperature, seed: demo.seed, ..GenerateConfig::default() };
+        let text = trainer.generate(&config, |_| ControlFlow::Continue(()))?;
+        let _ = writeln!(fables, "--- temperature {temperature} ---\n{}\n", text.trim());
+        page.passage(&format!("temperature {temperature}"), &text);
+    }
+    write_text(&demo.out.join("fables.txt"), &fables)?;
+    page.chart(&line_chart_svg(
+        "fables",
+        &[Series::new("training", training), Series::new("validation", validation)],
+        &PlotOptions { y_label: "loss, nats per character".into(), smooth: 10, ..PlotOptions::default() },
+    ));
+    if let Some(report) = summary.validation {
+        demo.context.verbosity.say(format_args!("fables: validation loss {:.3}", report.loss));
+    }
+    page.command("Write more:", &format!("gdl text generate {} --temperature 0.6", run.path().display()));
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! One module per command: its flags, and the library calls they turn into.
+
+pub(crate) mod cyclegan;
+pub(crate) mod demo;
+pub(crate) mod nst;
+pub(crate) mod text;
+pub(crate) mod values;
+
+use crate::{
+    cli::{Cli, Command},
+    device,
+};
+use anyhow::Result;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    device::set_threads(cli.global.threads.into())?;
+    let context = Context { device: cli.global.device.open()?, verbosity: cli.global.verbosity() };
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, &context),
+        Command::Nst(args) => nst::run(&args, &context),
+        Command::Cyclegan(command) => cyclegan::run(&command, &context),
+        Command::Text(command) => text::run(&command, &context),
+    }
+}
+
+/// What the global flags come to.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) device: candle_core::Device,
+    pub(crate) verbosity: crate::progress::Verbosity,
+}

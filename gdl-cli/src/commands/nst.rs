@@ -1,0 +1,173 @@
+//! `gdl nst`: style transfer.
+
+use super::{Context, values};
+use crate::{console::UsageError, progress::Progress};
+use anyhow::{Context as _, Result};
+use candle_core::Tensor;
+use clap::{Args, ValueEnum};
+use gdl_image_io::{LoadOptions, check_writable, images_at, load_image, save_image};
+use gdl_nst::{Init, NstConfig, OptimizerKind, StepReport, Style, StyleTransfer, builtin};
+use gdl_vgg::{Arch, Tap, VggConfig, VggWeights};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+/// Pictures that are drawn inside the program are named with this before their name.
+const BUILTIN: &str = "builtin:";
+
+/// Flags of `gdl nst`.
+#[derive(Debug, Args)]
+pub(crate) struct NstArgs {
+    /// The picture whose content is painted, or builtin:harbor
+    #[arg(value_name = "CONTENT")]
+    content: PathBuf,
+    /// The pictures or directories of pictures whose style is taken, in equal parts; or builtin:swirl, builtin:glass,
+    /// builtin:woodcut, builtin:meadow
+    #[arg(value_name = "STYLE", required = true)]
+    styles: Vec<PathBuf>,
+    /// Where the picture goes: .png, .jpg, .webp, .tiff or .bmp
+    #[arg(long, short, value_name = "OUT.png")]
+    out: PathBuf,
+    /// Longer side of the result in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 512, value_parser = values::side)]
+    size: usize,
+    /// Optimisation steps [default: 300 with adam, 100 with lbfgs, whose steps do more]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    steps: Option<usize>,
+    /// How much the content counts [default: 1]
+    #[arg(long, value_name = "W", value_parser = values::non_negative)]
+    content_weight: Option<f64>,
+    /// How much the style counts [default: 20]
+    #[arg(long, value_name = "W", value_parser = values::non_negative)]
+    style_weight: Option<f64>,
+    /// How much smoothness (total variation) counts [default: 2]
+    #[arg(long, value_name = "W", value_parser = values::non_negative)]
+    tv_weight: Option<f64>,
+    /// Optimiser of the picture
+    #[arg(long, value_enum, default_value_t = Optimizer::Adam)]
+    optimizer: Optimizer,
+    /// Network: vgg19 or vgg16 (fetched once and kept), random (seeded, needs no network), or a .safetensors or
+    /// torchvision .pth file
+    #[arg(long, value_name = "FILE|vgg19|vgg16|random", default_value = "vgg19")]
+    weights: String,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Optimizer {
+    Adam,
+    Lbfgs,
+}
+
+impl NstArgs {
+    fn config(&self) -> NstConfig {
+        let defaults = NstConfig::default();
+        let random = self.weights == "random";
+        let (optimizer, steps) = match self.optimizer {
+            Optimizer::Adam => (OptimizerKind::Adam, 300),
+            Optimizer::Lbfgs => (OptimizerKind::Lbfgs, 100),
+        };
+        NstConfig {
+            content_weight: self.content_weight.unwrap_or(defaults.content_weight),
+            style_weight: self.style_weight.unwrap_or(defaults.style_weight),
+            tv_weight: self.tv_weight.unwrap_or(defaults.tv_weight),
+            size: self.size,
+            steps: self.steps.unwrap_or(steps),
+            optimizer,
+            // Random features see textures but hardly colours.
+            init: if random { Init::Recoloured } else { defaults.init },
+            seed: self.seed,
+            ..defaults
+        }
+    }
+}
+
+/// Runs `gdl nst`.
+pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
+    let say = context.verbosity;
+    // What can be wrong with the files is found out before the network is fetched and the hours are spent.
+    check_writable(&args.out)?;
+    let config = args.config();
+    let content = picture(&args.content, args.size)?.to_device(&context.device)?;
+    let mut styles = Vec::new();
+    for path in style_paths(&args.styles)? {
+        styles.push(Style::from(picture(&path, args.size)?));
+    }
+    let weights = weights(&args.weights, args.seed, context)?;
+    say.detail(format_args!(
+        "network: {} up to {}; content at {}; style at {}",
+        weights.origin(),
+        weights.last_tap(),
+        config.content_tap_of(&weights),
+        config.style_taps_of(&weights).iter().map(Tap::to_string).collect::<Vec<_>>().join(", "),
+    ));
+    let mut transfer = StyleTransfer::new(&config, &weights, &content, &styles)?;
+    let mut progress = Progress::new(say, "paint", transfer.total_steps() as u64);
+    let image = transfer.run(|report| {
+        progress.at(report.step as u64, describe(report));
+        ControlFlow::Continue(())
+    })?;
+    progress.finish();
+    save_image(&image, &args.out)?;
+    let (_, h, w) = image.dims3()?;
+    say.say(format_args!("{}: {w}x{h}", args.out.display()));
+    Ok(())
+}
+
+/// One line about a step, for beside the bar.
+pub(super) fn describe(report: &StepReport) -> String {
+    let l = &report.losses;
+    format!(
+        "{}x{} loss {:.4} (content {:.4}, style {:.4}, tv {:.4})",
+        report.width, report.height, l.total, l.content, l.style, l.tv
+    )
+}
+
+/// Reads a picture, or draws one of the program's own with `size` pixels on the longer side.
+fn picture(path: &Path, size: usize) -> Result<Tensor> {
+    let Some(name) = path.to_str().and_then(|p| p.strip_prefix(BUILTIN)) else {
+        return Ok(load_image(path, &LoadOptions::default())?);
+    };
+    if name == "harbor" {
+        return Ok(builtin::content(size)?);
+    }
+    let style = name.parse::<builtin::Style>().map_err(|_| {
+        let names = builtin::Style::ALL.map(builtin::Style::name).join(", ");
+        UsageError(format!("{BUILTIN}{name}: no such picture; there are harbor, {names}"))
+    })?;
+    Ok(builtin::style(style, size)?)
+}
+
+fn style_paths(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for arg in args {
+        if arg.to_str().is_some_and(|a| a.starts_with(BUILTIN)) {
+            paths.push(arg.clone());
+        } else {
+            paths.extend(images_at(arg)?);
+        }
+    }
+    Ok(paths)
+}
+
+/// The network that `--weights` names.
+fn weights(name: &str, seed: u64, context: &Context) -> Result<VggWeights> {
+    let arch = match name {
+        "random" => return Ok(VggWeights::random(&VggConfig::default(), seed)?),
+        "vgg16" => Arch::Vgg16,
+        "vgg19" => Arch::Vgg19,
+        path => return VggWeights::open(path).context("--weights"),
+    };
+    let mut progress: Option<Progress> = None;
+    let weights = gdl_vgg::hub::fetch(arch, Tap::relu(5, 1), &mut |done, total| {
+        let bar = progress.get_or_insert_with(|| Progress::new(context.verbosity, "weights", total));
+        bar.at(done, format!("bytes of {name}"));
+    })?;
+    if let Some(bar) = progress {
+        bar.finish();
+    }
+    Ok(weights)
+}

@@ -1,0 +1,44 @@
+//! Parsers for values that several commands take.
+
+/// A finite number that is not negative.
+pub(crate) fn non_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && x >= 0.0 => Ok(x),
+        Ok(_) => Err("must be 0 or more".to_string()),
+        Err(_) => Err("not a number".to_string()),
+    }
+}
+
+/// A finite number above zero.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    match non_negative(text) {
+        Ok(0.0) => Err("must be more than 0".to_string()),
+        Err(e) if e.starts_with("must") => Err("must be more than 0".to_string()),
+        other => other,
+    }
+}
+
+/// A probability below 1.
+pub(crate) fn fraction(text: &str) -> Result<f64, String> {
+    match non_negative(text) {
+        Ok(x) if x < 1.0 => Ok(x),
+        Ok(_) | Err(_) => Err("must be 0 or more and less than 1".to_string()),
+    }
+}
+
+/// A whole number of 1 or more.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("must be at least 1".to_string()),
+        Ok(n) => Ok(n),
+        Err(_) => Err("not a whole number of 1 or more".to_string()),
+    }
+}
+
+/// The side of a picture in pixels.
+pub(crate) fn side(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(n) if (16..=16384).contains(&n) => Ok(n),
+        _ => Err("must be a number of pixels from 16 to 16384".to_string()),
+    }
+}

@@ -1,0 +1,64 @@
+//! `--device` and `--threads`.
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use std::str::FromStr;
+
+/// Where tensors live, as named on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceName {
+    Cpu,
+    Cuda(usize),
+    Metal,
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            None if text == "metal" => Ok(Self::Metal),
+            Some(("cuda", n)) => {
+                n.parse().map(Self::Cuda).map_err(|_| format!("{n:?} is not the number of a GPU"))
+            }
+            _ => Err("expected cpu, cuda, cuda:N or metal".to_string()),
+        }
+    }
+}
+
+impl DeviceName {
+    /// Opens the device.
+    pub(crate) fn open(self) -> Result<Device> {
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(n) => {
+                anyhow::ensure!(
+                    cfg!(feature = "cuda"),
+                    "--device cuda: this gdl was built without CUDA; build it with `--features cuda` or use --device cpu"
+                );
+                Device::new_cuda(n).with_context(|| {
+                    format!("--device cuda:{n}: no such GPU; see `nvidia-smi`, or use --device cpu")
+                })
+            }
+            Self::Metal => {
+                anyhow::ensure!(
+                    cfg!(feature = "metal"),
+                    "--device metal: this gdl was built without Metal; build it with `--features metal` or use --device cpu"
+                );
+                Device::new_metal(0).context("--device metal: no Metal device here; use --device cpu")
+            }
+        }
+    }
+}
+
+/// Sets the number of threads that all kernels use; 0 leaves the choice to the machine.
+///
+/// To be called before anything computes.
+pub(crate) fn set_threads(threads: usize) -> Result<()> {
+    if threads == 0 {
+        return Ok(());
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads: the thread pool")
+}
