@@ -1,0 +1,48 @@
+/// What can go wrong in a style transfer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting outside its range.
+    #[error("{key}: {message}")]
+    Setting {
+        /// The setting's name, as in [`NstConfig`](crate::NstConfig).
+        key: &'static str,
+        /// What it must be and what it was.
+        message: String,
+    },
+    /// A picture that is not (3, H, W), or has no pixels.
+    #[error("the {what} picture must have shape (3, H, W) with at least one pixel, not {shape:?}")]
+    Picture {
+        /// Which one: "content", "style".
+        what: &'static str,
+        /// The shape it has.
+        shape: Vec<usize>,
+    },
+    /// A picture with NaN or infinite values.
+    #[error("the {what} picture has values that are not finite")]
+    PictureNotFinite {
+        /// Which one: "content", "style".
+        what: &'static str,
+    },
+    /// A loss that is not finite; the picture stands as it was before this step.
+    #[error(
+        "step {step}: the {loss} loss is {value}: try a lower learning rate, smaller weights, or the other optimizer"
+    )]
+    NotFinite {
+        /// The step that was tried, from 1.
+        step: usize,
+        /// Which loss: "content", "style", "tv".
+        loss: &'static str,
+        /// What it came to.
+        value: f64,
+    },
+    /// Taps and weights of the network.
+    #[error(transparent)]
+    Vgg(#[from] gdl_vgg::Error),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// `Result` with this crate's [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;
