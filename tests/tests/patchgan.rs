@@ -13,38 +13,17 @@ use std::collections::HashMap;
 
 const DEV: Device = Device::Cpu;
 
-/// Either discriminator, so that one test does for both.
-#[derive(Debug)]
-struct AnyGan(Box<dyn DebugDiscriminator>);
-
-trait DebugDiscriminator: Discriminator + std::fmt::Debug {}
-impl<D: Discriminator + std::fmt::Debug> DebugDiscriminator for D {}
-
-impl Module for AnyGan {
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.0.forward(x)
-    }
-}
-
-impl Discriminator for AnyGan {
-    fn forward_jvp(&self, x: &Tensor, dx: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-        self.0.forward_jvp(x, dx)
-    }
-}
-
 const CASES: [&str; 4] = ["patch1", "patch2", "patch3", "pixel"];
 
-fn build(case: &str, init: InitScheme, vb: VarBuilder) -> AnyGan {
+fn build(case: &str, init: InitScheme, vb: VarBuilder) -> Box<dyn Discriminator> {
     let patch = |channels, base, layers| {
         PatchGanConfig::new(channels).base_channels(base).n_layers(layers).init(init)
     };
     match case {
-        "patch1" => AnyGan(Box::new(PatchGan::new(&patch(3, 3, 1), vb).unwrap())),
-        "patch2" => AnyGan(Box::new(PatchGan::new(&patch(2, 3, 2), vb).unwrap())),
-        "patch3" => AnyGan(Box::new(PatchGan::new(&patch(3, 2, 3), vb).unwrap())),
-        _ => {
-            AnyGan(Box::new(PixelGan::new(&PixelGanConfig::new(3).base_channels(4).init(init), vb).unwrap()))
-        }
+        "patch1" => Box::new(PatchGan::new(&patch(3, 3, 1), vb).unwrap()),
+        "patch2" => Box::new(PatchGan::new(&patch(2, 3, 2), vb).unwrap()),
+        "patch3" => Box::new(PatchGan::new(&patch(3, 2, 3), vb).unwrap()),
+        _ => Box::new(PixelGan::new(&PixelGanConfig::new(3).base_channels(4).init(init), vb).unwrap()),
     }
 }
 
@@ -52,7 +31,7 @@ struct Case {
     name: &'static str,
     fixture: Fixture,
     vars: HashMap<String, Var>,
-    disc: AnyGan,
+    disc: Box<dyn Discriminator>,
 }
 
 impl Case {
@@ -67,14 +46,14 @@ impl Case {
         self.fixture.get(&format!("{}.{part}", self.name))
     }
 
-    fn check_grads(&self, loss: &Tensor, part: &str, tol: f64) {
+    fn check_grads(&self, loss: &Tensor, part: &str, atol: f64) {
         let grads = loss.backward().unwrap();
         assert!(!self.vars.is_empty());
         for (name, var) in &self.vars {
             let want = self.get(&format!("{part}.{name}"));
             let what = format!("{}: {part} of {name}", self.name);
             match grads.get(var) {
-                Some(got) => assert_close(got, &want, tol, tol, &what),
+                Some(got) => assert_close(got, &want, atol, 1e-5, &what),
                 None => assert_close(&want.zeros_like().unwrap(), &want, 0.0, 0.0, &what),
             }
         }
@@ -89,11 +68,11 @@ fn parity_with_pytorch() {
         let y = case.disc.forward(&x).unwrap();
         // f32 against f64: sums of up to 256 products of order 1 and a division by deviations of order 1, at most five
         // times after another.
-        assert_close(&y, &case.get("y"), 2e-5, 1e-5, &format!("{name}: y"));
+        assert_close(&y, &case.get("y"), 1e-5, 5e-6, &format!("{name}: y"));
         let loss = (&y * case.get("gy")).unwrap().sum_all().unwrap();
         let grads = loss.backward().unwrap();
-        assert_close(grads.get(&x).unwrap(), &case.get("dx"), 1e-4, 1e-4, &format!("{name}: dx"));
-        case.check_grads(&loss, "grads", 2e-4);
+        assert_close(grads.get(&x).unwrap(), &case.get("dx"), 5e-6, 5e-6, &format!("{name}: dx"));
+        case.check_grads(&loss, "grads", 1e-5);
     }
 }
 
@@ -102,12 +81,12 @@ fn gradient_penalty_is_pytorch_s_double_backward() {
     for name in CASES {
         let case = Case::load(name);
         let [real, fake, alpha] = ["real", "fake", "alpha"].map(|part| case.get(&format!("gp.{part}")));
-        let penalty = gradient_penalty(&case.disc, &real, &fake, &alpha, 10.0, 1.0).unwrap();
-        // The value is 10 times the square of a norm: relative to it, a few times the error of a gradient.
-        assert_close(&penalty, &case.get("gp.value"), 0.0, 1e-4, &format!("{name}: penalty"));
+        let penalty = gradient_penalty(case.disc.as_ref(), &real, &fake, &alpha, 10.0, 1.0).unwrap();
+        // f32 against f64. The value is 10 times the square of a norm, some hundred in places.
+        assert_close(&penalty, &case.get("gp.value"), 0.0, 3e-6, &format!("{name}: penalty"));
         let scale = case.get("gp.value").to_scalar::<f32>().unwrap().max(1.0);
-        // Gradients of second order, of the penalty's magnitude.
-        case.check_grads(&penalty, "gp.grads", 2e-4 * f64::from(scale).max(1.0));
+        // Gradients of second order, of the penalty's magnitude: measured at up to 5e-7 of it.
+        case.check_grads(&penalty, "gp.grads", 1e-5 * f64::from(scale));
     }
 }
 
@@ -122,7 +101,7 @@ fn the_penalty_s_gradient_is_its_slope() {
         let shape = (2, channels, size, size + 1);
         let [real, fake] = [(); 2].map(|()| rng.randn(shape, DType::F64, &DEV).unwrap());
         let alpha = rng.rand(2, 0.0, 1.0, DType::F64, &DEV).unwrap();
-        let penalty = || gradient_penalty(&disc, &real, &fake, &alpha, 10.0, 1.0).unwrap();
+        let penalty = || gradient_penalty(disc.as_ref(), &real, &fake, &alpha, 10.0, 1.0).unwrap();
         let grads = penalty().backward().unwrap();
         for (key, var) in store.vars() {
             let base = var.as_detached_tensor().copy().unwrap();
@@ -204,8 +183,8 @@ fn losses_are_pytorch_s() {
             let scores = Var::from_tensor(&fixture.get("loss.scores")).unwrap();
             let value = loss.loss(&scores, real).unwrap();
             let what = format!("{name} {target}");
-            // Means of eight numbers in f32.
-            assert_close(&value, &fixture.get(&format!("loss.{name}.{target}.value")), 1e-7, 1e-6, &what);
+            // Means of eight numbers in f32, the scores of up to 100 cancelling.
+            assert_close(&value, &fixture.get(&format!("loss.{name}.{target}.value")), 1e-6, 1e-6, &what);
             let grads = value.backward().unwrap();
             let want = fixture.get(&format!("loss.{name}.{target}.grad"));
             assert_close(grads.get(&scores).unwrap(), &want, 1e-8, 1e-6, &format!("{what}: gradient"));

@@ -49,7 +49,7 @@ use candle_core::{Result, Tensor, Var, bail};
 /// Gulrajani et al., *Improved Training of Wasserstein GANs* (1704.00028), equation 3; `cal_gradient_penalty` of
 /// pytorch-CycleGAN-and-pix2pix, with its 1e-16 added to the gradient.
 pub fn gradient_penalty(
-    disc: &impl Discriminator,
+    disc: &(impl Discriminator + ?Sized),
     real: &Tensor,
     fake: &Tensor,
     alpha: &Tensor,
