@@ -8,6 +8,7 @@ mod meter;
 mod metrics;
 mod optim;
 mod param_store;
+pub mod plot;
 mod run_dir;
 mod schedule;
 mod tensors;
