@@ -18,6 +18,7 @@ const ACTIVATIONS: [(&str, Activation); 4] = [
     ("tanh", Activation::Tanh),
 ];
 
+type View = fn(&Tensor) -> Result<Tensor>;
 type Function = fn(&Tensor, Option<&Tensor>, Option<&Tensor>, f64, Definition, Activation) -> Result<Tensor>;
 
 #[test]
@@ -183,7 +184,7 @@ fn kernel_agrees_with_reference_over_drawn_shapes() {
         [2, 5, 2, 2],
     ];
     for _ in 0..12 {
-        let mut size = |n: usize| 1 + rng.with(|r| r.below(n));
+        let size = |n: usize| 1 + rng.with(|r| r.below(n));
         shapes.push([size(3), size(6), size(20), size(20)]);
     }
     for shape in shapes {
@@ -194,7 +195,7 @@ fn kernel_agrees_with_reference_over_drawn_shapes() {
                     let (weight, bias) = (drawn(&rng, &[c]), drawn(&rng, &[c]));
                     let affine = affine.then_some((&weight, &bias));
                     // The same numbers as a plain tensor, as a transposed one and as a window of a larger one.
-                    let views: [(&[usize], fn(&Tensor) -> Result<Tensor>); 3] = [
+                    let views: [(&[usize], View); 3] = [
                         (&[n, c, h, w], |x| Ok(x.clone())),
                         (&[n, w, h, c], |x| x.transpose(1, 3)),
                         (&[n, c + 1, h + 1, w + 2], |x| {
