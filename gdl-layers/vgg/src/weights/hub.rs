@@ -45,7 +45,7 @@ pub fn fetch(arch: Arch, upto: Tap, progress: &mut dyn FnMut(u64, u64)) -> Resul
     if let Some(cached) = cached(arch, upto) {
         return Ok(cached);
     }
-    let mut source = HubSource::connect(owner, name)?;
+    let mut source = HubSource::connect(owner, name, None)?;
     let weights = fetch_ranges(&mut source, arch, upto, progress)?;
     if let Some(path) = cache_file(arch, upto) {
         if let Some(folder) = path.parent() {
@@ -87,17 +87,20 @@ impl ProgressHandler for Arrived {
 }
 
 impl HubSource {
-    fn connect(owner: &str, name: &str) -> Result<Self> {
+    /// `endpoint` names another hub than the environment does.
+    fn connect(owner: &str, name: &str, endpoint: Option<&str>) -> Result<Self> {
         let full = format!("{owner}/{name}");
         if std::env::var_os("HF_HUB_OFFLINE").is_some_and(|v| !v.is_empty() && v != "0") {
             return Err(Error::Hub { repo: full, cause: "HF_HUB_OFFLINE is set".into() });
         }
-        let client = HFClient::builder()
+        let mut builder = HFClient::builder()
             .cache_enabled(false)
             .retry_max_attempts(2)
-            .retry_base_delay(Duration::from_millis(250))
-            .build_sync()
-            .map_err(|e| failure(&full, &e))?;
+            .retry_base_delay(Duration::from_millis(250));
+        if let Some(endpoint) = endpoint {
+            builder = builder.endpoint(endpoint);
+        }
+        let client = builder.build_sync().map_err(|e| failure(&full, &e))?;
         Ok(Self { repository: client.model(owner, name), name: full })
     }
 }
@@ -150,4 +153,92 @@ fn failure(repo: &str, error: &dyn std::error::Error) -> Error {
     }
     let cause = innermost.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     Error::Hub { repo: repo.to_string(), cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VggConfig;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+
+    /// A hub of one file on this machine, which keeps the ranges asked for.
+    fn serve(file: Vec<u8>) -> (String, Arc<Mutex<Vec<Range<usize>>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let request = lines.next().unwrap().unwrap();
+                let headers: Vec<String> =
+                    lines.map(|l| l.unwrap().to_ascii_lowercase()).take_while(|l| !l.is_empty()).collect();
+                assert!(request.contains("/timm/vgg19.tv_in1k/resolve/main/model.safetensors"), "{request}");
+                let range = headers.iter().find_map(|h| h.strip_prefix("range: bytes=")).map(|r| {
+                    let (from, to) = r.split_once('-').unwrap();
+                    from.parse().unwrap()..to.parse::<usize>().unwrap() + 1
+                });
+                let (status, body) = match range {
+                    Some(range) => {
+                        log.lock().unwrap().push(range.clone());
+                        ("206 Partial Content", &file[range])
+                    }
+                    None => ("200 OK", &file[..]),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {}\r\nx-repo-commit: 0\r\netag: \"0\"\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(head.as_bytes()).unwrap();
+                if request.starts_with("GET") {
+                    stream.write_all(body).unwrap();
+                }
+            }
+        });
+        (address, asked)
+    }
+
+    #[test]
+    fn a_hub_is_asked_for_the_ranges_needed() {
+        let upto = Tap::relu(2, 2);
+        let whole = VggWeights::random(&VggConfig { upto, ..VggConfig::default() }, 1).unwrap();
+        let file = safetensors::serialize(whole.tensors(), None).unwrap();
+        let size = file.len();
+        let (address, asked) = serve(file);
+        let mut source = HubSource::connect("timm", "vgg19.tv_in1k", Some(&address)).unwrap();
+        let part = fetch_ranges(&mut source, Arch::Vgg19, Tap::relu(1, 2), &mut |_, _| ()).unwrap();
+        assert_eq!(part.last_tap(), Tap::relu(1, 2));
+        for (key, tensor) in part.tensors() {
+            let values = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(values(tensor), values(&whole.tensors()[key]));
+        }
+        let read: usize = asked.lock().unwrap().iter().map(|r| r.len()).sum();
+        assert!(read < size / 4, "{read} of {size}");
+    }
+
+    #[test]
+    fn without_a_hub_there_is_one_line_with_the_ways_on() {
+        // A port that was free a moment ago, where nobody listens.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let since = Instant::now();
+        let mut source =
+            HubSource::connect("timm", "vgg19.tv_in1k", Some(&format!("http://{address}"))).unwrap();
+        let error = source.read_range(0..8).unwrap_err().to_string();
+        for part in ["timm/vgg19.tv_in1k", "connect", "--weights FILE", "--weights random"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(!error.contains('\n') && since.elapsed() < PATIENCE, "{error}");
+    }
+
+    #[test]
+    #[ignore = "needs a network connection"]
+    fn the_hub_itself() {
+        let (owner, name) = repository(Arch::Vgg19);
+        let mut source = HubSource::connect(owner, name, None).unwrap();
+        let weights = fetch_ranges(&mut source, Arch::Vgg19, Tap::relu(1, 1), &mut |_, _| ());
+        assert_eq!(weights.unwrap().last_tap(), Tap::relu(1, 1));
+    }
 }
