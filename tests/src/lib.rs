@@ -9,3 +9,8 @@ mod gradient;
 pub use compare::{assert_bitwise, assert_close, max_abs_diff};
 pub use fixture::{Fixture, shared_data};
 pub use gradient::check_gradients;
+
+/// The examples of the project's README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
