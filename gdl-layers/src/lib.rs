@@ -1,23 +1,23 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(feature = "kernels")]
-#[doc(inline)]
-pub use gdl_kernels as kernels;
-#[cfg(feature = "conv")]
-#[doc(inline)]
-pub use gdl_conv as conv;
-#[cfg(feature = "instance-norm")]
-#[doc(inline)]
-pub use gdl_instance_norm as instance_norm;
 #[cfg(feature = "blocks")]
 #[doc(inline)]
 pub use gdl_blocks as blocks;
+#[cfg(feature = "conv")]
+#[doc(inline)]
+pub use gdl_conv as conv;
+#[cfg(feature = "image-io")]
+#[doc(inline)]
+pub use gdl_image_io as image_io;
+#[cfg(feature = "instance-norm")]
+#[doc(inline)]
+pub use gdl_instance_norm as instance_norm;
+#[cfg(feature = "kernels")]
+#[doc(inline)]
+pub use gdl_kernels as kernels;
 #[cfg(feature = "patchgan")]
 #[doc(inline)]
 pub use gdl_patchgan as patchgan;
-#[cfg(feature = "vgg")]
-#[doc(inline)]
-pub use gdl_vgg as vgg;
 #[cfg(feature = "rnn")]
 #[doc(inline)]
 pub use gdl_rnn as rnn;
@@ -27,6 +27,6 @@ pub use gdl_seq2seq as seq2seq;
 #[cfg(feature = "train")]
 #[doc(inline)]
 pub use gdl_train as train;
-#[cfg(feature = "image-io")]
+#[cfg(feature = "vgg")]
 #[doc(inline)]
-pub use gdl_image_io as image_io;
+pub use gdl_vgg as vgg;
