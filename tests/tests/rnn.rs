@@ -143,49 +143,217 @@ fn randn(rng: &SharedRng, shape: &[usize], dtype: DType) -> Tensor {
     rng.randn(shape, dtype, &DEV).unwrap()
 }
 
-const DIRECTIONS: [SequenceParams<'static>; 4] = [
-    SequenceParams { reverse: false, lengths: None },
-    SequenceParams { reverse: true, lengths: None },
-    SequenceParams { reverse: false, lengths: Some(&[2, 3]) },
-    SequenceParams { reverse: true, lengths: Some(&[1, 3]) },
+/// Sizes of a drawn batch: rows, steps, inputs, H.
+type Sizes = [usize; 4];
+
+/// One step, one row, sizes that fill no vector, and some that fill several.
+const SIZES: [Sizes; 8] = [
+    [1, 1, 1, 1],
+    [1, 2, 3, 1],
+    [3, 1, 2, 5],
+    [1, 9, 4, 7],
+    [5, 2, 1, 16],
+    [2, 6, 5, 33],
+    [7, 4, 3, 13],
+    [26, 3, 17, 40],
 ];
 
+fn draw_lengths(rng: &SharedRng, [n, t, ..]: Sizes) -> Vec<usize> {
+    rng.with(|rng| (0..n).map(|_| 1 + rng.below(t)).collect())
+}
+
+/// The outputs of an operator in one flat tensor, and the gradients of a weighted sum of them.
+fn differentiate(
+    inputs: &[Tensor],
+    weigh: &Tensor,
+    f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+) -> (Tensor, Vec<Tensor>) {
+    let vars: Vec<_> = inputs.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
+    let tracked: Vec<_> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    let flat: Vec<_> = f(&tracked).unwrap().iter().map(|t| t.flatten_all().unwrap()).collect();
+    let out = Tensor::cat(&flat, 0).unwrap();
+    let weigh = weigh.narrow(0, 0, out.elem_count()).unwrap();
+    let grads = (&out * weigh).unwrap().sum_all().unwrap().backward().unwrap();
+    let zero = |v: &Var| v.zeros_like().unwrap();
+    (out.detach(), vars.iter().map(|v| grads.get(v).cloned().unwrap_or_else(|| zero(v))).collect())
+}
+
+/// Kernel and composition, in f64 and f32, for every direction, with and without lengths.
+fn compare_paths(
+    shapes: impl Fn(Sizes) -> Vec<Vec<usize>>,
+    paths: [&dyn Fn(&[Tensor], SequenceParams<'_>) -> Result<Vec<Tensor>>; 2],
+) {
+    let rng = SharedRng::seed(8);
+    for sizes in SIZES {
+        let lengths = draw_lengths(&rng, sizes);
+        // f32: sums of up to 26 rows x 3 steps, at 6e-8 each, of values of order one.
+        for (dtype, tol) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
+            let mut inputs: Vec<_> = shapes(sizes).iter().map(|s| randn(&rng, s, dtype)).collect();
+            for w in &mut inputs[1..3] {
+                // Weights as large as those of a trained layer: larger ones amplify every rounding at every step.
+                *w = (&*w / (w.dims()[1] as f64).sqrt()).unwrap();
+            }
+            let weigh = randn(&rng, &[100_000], dtype);
+            for (reverse, padded) in [(false, false), (true, false), (false, true), (true, true)] {
+                let params = SequenceParams { reverse, lengths: padded.then_some(lengths.as_slice()) };
+                let [got, want] = paths.map(|path| differentiate(&inputs, &weigh, |v| path(v, params)));
+                let what = format!("{sizes:?} {dtype:?} reverse {reverse} padded {padded}");
+                assert_close(&got.0, &want.0, tol, tol, &format!("{what}: outputs"));
+                for (k, (got, want)) in got.1.iter().zip(&want.1).enumerate() {
+                    assert_close(got, want, tol, tol, &format!("{what}: gradient of argument {k}"));
+                }
+            }
+        }
+    }
+}
+
+fn lstm_shapes([n, t, i, h]: Sizes) -> Vec<Vec<usize>> {
+    vec![vec![n, t, i], vec![4 * h, i], vec![4 * h, h], vec![4 * h], vec![n, h], vec![n, h]]
+}
+
+fn gru_shapes([n, t, i, h]: Sizes) -> Vec<Vec<usize>> {
+    vec![vec![n, t, i], vec![3 * h, i], vec![3 * h, h], vec![n, h], vec![3 * h], vec![h]]
+}
+
+type LstmPath = fn(
+    &Tensor,
+    &Tensor,
+    &Tensor,
+    Option<&Tensor>,
+    &Tensor,
+    &Tensor,
+    SequenceParams<'_>,
+) -> Result<(Tensor, Tensor, Tensor)>;
+
+type GruPath = fn(
+    &Tensor,
+    &Tensor,
+    &Tensor,
+    Option<&Tensor>,
+    &Tensor,
+    GruReset<'_>,
+    SequenceParams<'_>,
+) -> Result<(Tensor, Tensor)>;
+
+fn lstm(path: LstmPath, v: &[Tensor], bias: bool, params: SequenceParams<'_>) -> Result<Vec<Tensor>> {
+    let (y, h, c) = path(&v[0], &v[1], &v[2], bias.then_some(&v[3]), &v[4], &v[5], params)?;
+    Ok(vec![y, h, c])
+}
+
+const GRU_FORMS: usize = 4;
+
+fn gru(path: GruPath, v: &[Tensor], form: usize, params: SequenceParams<'_>) -> Result<Vec<Tensor>> {
+    let (bias, reset) = match form {
+        0 => (None, GruReset::Before),
+        1 => (Some(&v[4]), GruReset::Before),
+        2 => (None, GruReset::After(None)),
+        _ => (Some(&v[4]), GruReset::After(Some(&v[5]))),
+    };
+    let (y, h) = path(&v[0], &v[1], &v[2], bias, &v[3], reset, params)?;
+    Ok(vec![y, h])
+}
+
 #[test]
-fn lstm_sequence_gradients_are_right() {
+fn the_lstm_kernel_agrees_with_its_composition() {
+    for bias in [true, false] {
+        compare_paths(
+            lstm_shapes,
+            [&|v, p| lstm(lstm_sequence, v, bias, p), &|v, p| lstm(reference::lstm_sequence, v, bias, p)],
+        );
+    }
+}
+
+#[test]
+fn the_gru_kernel_agrees_with_its_composition() {
+    for form in 0..GRU_FORMS {
+        compare_paths(
+            gru_shapes,
+            [&|v, p| gru(gru_sequence, v, form, p), &|v, p| gru(reference::gru_sequence, v, form, p)],
+        );
+    }
+}
+
+fn flat(tensors: Vec<Tensor>) -> Result<Tensor> {
+    Tensor::cat(&tensors.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?, 0)
+}
+
+#[test]
+fn sequence_gradients_are_slopes() {
     let rng = SharedRng::seed(5);
-    let inputs = [[2, 3, 8].as_slice(), &[8, 2], &[2, 2], &[2, 2]].map(|s| randn(&rng, s, DType::F64));
-    for params in DIRECTIONS {
+    for params in [
+        SequenceParams::default(),
+        SequenceParams { reverse: true, lengths: None },
+        SequenceParams { reverse: false, lengths: Some(&[2, 3]) },
+        SequenceParams { reverse: true, lengths: Some(&[1, 3]) },
+    ] {
+        let draw = |shapes: Vec<Vec<usize>>| -> Vec<_> {
+            shapes.iter().map(|s| randn(&rng, s, DType::F64)).collect()
+        };
+        // Central differences: eps^2 of curvature and 1e-16 / eps of rounding, both near 1e-10.
+        let inputs = draw(lstm_shapes([2, 3, 2, 2]));
         for path in [lstm_sequence, reference::lstm_sequence] {
-            let f = |v: &[Tensor]| -> Result<Tensor> {
-                let (y, h, c) = path(&v[0], &v[1], &v[2], &v[3], params)?;
-                Tensor::cat(&[y.flatten_all()?, h.flatten_all()?, c.flatten_all()?], 0)
-            };
-            // Central differences: eps^2 of curvature and 1e-16 / eps of rounding, both near 1e-10.
-            check_gradients(f, &inputs, 1e-5, 1e-8);
+            check_gradients(|v| flat(lstm(path, v, true, params)?), &inputs, 1e-5, 1e-8);
+        }
+        let inputs = draw(gru_shapes([2, 3, 2, 2]));
+        for path in [gru_sequence, reference::gru_sequence] {
+            for form in [1, 3] {
+                check_gradients(|v| flat(gru(path, v, form, params)?), &inputs, 1e-5, 1e-8);
+            }
         }
     }
 }
 
 #[test]
-fn gru_sequence_gradients_are_right() {
-    let rng = SharedRng::seed(6);
-    let inputs = [[2, 3, 6].as_slice(), &[6, 2], &[2, 2], &[2]].map(|s| randn(&rng, s, DType::F64));
-    for params in DIRECTIONS {
-        for path in [gru_sequence, reference::gru_sequence] {
-            for form in 0..3 {
-                let f = |v: &[Tensor]| -> Result<Tensor> {
-                    let reset = match form {
-                        0 => GruReset::Before,
-                        1 => GruReset::After(None),
-                        _ => GruReset::After(Some(&v[3])),
-                    };
-                    let (y, h) = path(&v[0], &v[1], &v[2], reset, params)?;
-                    Tensor::cat(&[y.flatten_all()?, h.flatten_all()?], 0)
-                };
-                check_gradients(f, &inputs, 1e-5, 1e-8);
-            }
+fn results_do_not_depend_on_the_number_of_threads() {
+    let rng = SharedRng::seed(9);
+    let sizes = [7, 5, 6, 20];
+    let lengths = draw_lengths(&rng, sizes);
+    let params = SequenceParams { reverse: true, lengths: Some(&lengths) };
+    let draw =
+        |shapes: Vec<Vec<usize>>| -> Vec<_> { shapes.iter().map(|s| randn(&rng, s, DType::F32)).collect() };
+    let (lstm_inputs, gru_inputs) = (draw(lstm_shapes(sizes)), draw(gru_shapes(sizes)));
+    let weigh = randn(&rng, &[10_000], DType::F32);
+    let compute = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let a = differentiate(&lstm_inputs, &weigh, |v| lstm(lstm_sequence, v, true, params));
+            let b = differentiate(&gru_inputs, &weigh, |v| gru(gru_sequence, v, 3, params));
+            [vec![a.0], a.1, vec![b.0], b.1].concat()
+        })
+    };
+    let one = compute(1);
+    for threads in [2, 3, 8] {
+        for (got, want) in compute(threads).iter().zip(&one) {
+            assert_bitwise(got, want, &format!("{threads} threads"));
         }
     }
+}
+
+#[test]
+fn a_frozen_layer_passes_gradients_on() {
+    let rng = SharedRng::seed(3);
+    let x = Var::from_tensor(&randn(&rng, &[2, 3, 4], DType::F32)).unwrap();
+    let store = ParamStore::new(DType::F32, &DEV, 1);
+    Lstm::new(&LstmConfig::new(4, 5), store.vb()).unwrap();
+    let constants = store.tensors().into_iter().map(|(k, t)| (k, t.detach())).collect();
+    let vb = VarBuilder::from_tensors(constants, DType::F32, &DEV);
+    let frozen = Lstm::new(&LstmConfig::new(4, 5), vb).unwrap();
+    let grads = frozen.forward(&x, None).unwrap().0.sum_all().unwrap().backward().unwrap();
+    assert_eq!(grads.get(&x).unwrap().dims(), [2, 3, 4]);
+    // And nothing to differentiate at all.
+    frozen.forward(&x.as_tensor().detach(), None).unwrap();
+}
+
+#[test]
+fn a_long_sequence_trains() {
+    // candle walks the graph by recursion: composed of single steps, this would overflow the stack.
+    let x = Var::from_tensor(&randn(&SharedRng::seed(3), &[1, 20_000, 2], DType::F32)).unwrap();
+    let store = ParamStore::new(DType::F32, &DEV, 1);
+    let lstm = Lstm::new(&LstmConfig::new(2, 3), store.vb().pp("lstm")).unwrap();
+    let gru = Gru::new(&GruConfig::new(3, 3), store.vb().pp("gru")).unwrap();
+    let (y, _) = gru.forward(&lstm.forward(&x, None).unwrap().0, None).unwrap();
+    let grads = y.sum_all().unwrap().backward().unwrap();
+    assert_eq!(grads.get(&x).unwrap().dims(), [1, 20_000, 2]);
 }
 
 #[test]

@@ -150,15 +150,16 @@ impl Gru {
         let output = self.stack.run(x, lengths, train, |index, weights, x, params| {
             let h0 = state.h.get(index)?;
             // Reset after the product scales b_hn too, so that it cannot be added up front.
-            let (x_gates, b_hn) = match self.config.reset_after {
-                true => (weights.x_gates(x, 2 * size)?, weights.b_hh_from(2 * size)?),
-                false => (weights.x_gates(x, 3 * size)?, None),
+            let (bias, b_hn) = match self.config.reset_after {
+                true => (weights.bias(2 * size)?, weights.b_hh_from(2 * size)?),
+                false => (weights.bias(3 * size)?, None),
             };
             let reset = match self.config.reset_after {
                 true => GruReset::After(b_hn.as_ref()),
                 false => GruReset::Before,
             };
-            let (output, h) = gru_sequence(&x_gates, &weights.w_hh, &h0, reset, params)?;
+            let (output, h) =
+                gru_sequence(x, &weights.w_ih, &weights.w_hh, bias.as_ref(), &h0, reset, params)?;
             hs.push(h);
             Ok(output)
         })?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod cpu;
 mod embedding;
 mod gru;
 mod gru_sequence;

@@ -156,9 +156,10 @@ impl Lstm {
         self.stack.check_state("c", &state.c, n)?;
         let (mut hs, mut cs) = (Vec::new(), Vec::new());
         let output = self.stack.run(x, lengths, train, |index, weights, x, params| {
-            let x_gates = weights.x_gates(x, 4 * self.config.hidden_size)?;
+            let bias = weights.bias(4 * self.config.hidden_size)?;
             let (h0, c0) = (state.h.get(index)?, state.c.get(index)?);
-            let (output, h, c) = lstm_sequence(&x_gates, &weights.w_hh, &h0, &c0, params)?;
+            let (output, h, c) =
+                lstm_sequence(x, &weights.w_ih, &weights.w_hh, bias.as_ref(), &h0, &c0, params)?;
             hs.push(h);
             cs.push(c);
             Ok(output)

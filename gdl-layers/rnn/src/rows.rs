@@ -76,3 +76,62 @@ pub(crate) fn steps(x: &Tensor) -> Result<Vec<Tensor>> {
     halve(&x.transpose(0, 1)?.contiguous()?, &mut out)?; // (T, N, F)
     Ok(out)
 }
+
+/// x W_ih^T + bias for every step at once: (N, T, G H).
+pub(crate) fn input_gates(x: &Tensor, w_ih: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let (n, t, features) = x.dims3()?;
+    let gates = x.contiguous()?.reshape((n * t, features))?.matmul(&w_ih.t()?)?; // (N T, G H)
+    let gates = match bias {
+        Some(bias) => gates.broadcast_add(bias)?,
+        None => gates,
+    };
+    gates.reshape((n, t, ()))
+}
+
+/// What the shapes of an operator's arguments have to be.
+pub(crate) struct Expected {
+    pub(crate) op: &'static str,
+    pub(crate) n: usize,
+    pub(crate) t: usize,
+    pub(crate) gates: usize,
+    pub(crate) input: usize,
+    pub(crate) size: usize,
+}
+
+impl Expected {
+    pub(crate) fn new(op: &'static str, gates: usize, x: &Tensor, w_hh: &Tensor) -> Result<Self> {
+        let (n, t, input) = x.dims3()?;
+        let size = w_hh.dims().last().copied().unwrap_or(0);
+        if input == 0 || size == 0 {
+            bail!(
+                "{op}: expected x (N, T, I) and w_hh ({gates}H, H), got {:?} and {:?}",
+                x.shape(),
+                w_hh.shape()
+            )
+        }
+        Ok(Self { op, n, t, gates, input, size })
+    }
+
+    pub(crate) fn weights(&self, w_ih: &Tensor, w_hh: &Tensor, bias: Option<&Tensor>) -> Result<()> {
+        let rows = self.gates * self.size;
+        self.shape("w_ih (gates * H, I)", w_ih, &[rows, self.input])?;
+        self.shape("w_hh (gates * H, H)", w_hh, &[rows, self.size])?;
+        bias.map_or(Ok(()), |bias| self.shape("bias (gates * H)", bias, &[rows]))
+    }
+
+    pub(crate) fn state(&self, name: &str, state: &Tensor) -> Result<()> {
+        self.shape(&format!("{name} (N, H)"), state, &[self.n, self.size])
+    }
+
+    pub(crate) fn shape(&self, name: &str, tensor: &Tensor, want: &[usize]) -> Result<()> {
+        if tensor.dims() != want {
+            bail!("{}: expected {name} of shape {want:?}, got {:?}", self.op, tensor.shape())
+        }
+        Ok(())
+    }
+
+    /// Whether the CPU kernel takes this. A single step does not repay packing the weights.
+    pub(crate) fn takes_kernel(&self, x: &Tensor) -> bool {
+        x.device().is_cpu() && self.t > 1 && !gdl_kernels::force_reference()
+    }
+}

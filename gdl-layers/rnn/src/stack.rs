@@ -8,7 +8,7 @@ use gdl_kernels::rng::{Dropout, SharedRng};
 /// The weights of one layer in one direction.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
-    w_ih: Tensor,
+    pub(crate) w_ih: Tensor,
     pub(crate) w_hh: Tensor,
     b_ih: Option<Tensor>,
     b_hh: Option<Tensor>,
@@ -31,23 +31,18 @@ impl Weights {
         })
     }
 
-    /// x W_ih^T + b_ih + the first `hidden_rows` of b_hh, for every step at once: (N, T, G H).
-    pub(crate) fn x_gates(&self, x: &Tensor, hidden_rows: usize) -> Result<Tensor> {
-        let (n, t, features) = x.dims3()?;
-        let rows = self.w_ih.dim(0)?;
-        let y = x.contiguous()?.reshape((n * t, features))?.matmul(&self.w_ih.t()?)?; // (N T, G H)
-        let y = match (&self.b_ih, &self.b_hh) {
-            (Some(b_ih), Some(b_hh)) if hidden_rows == rows => y.broadcast_add(&(b_ih + b_hh)?)?,
-            (Some(b_ih), Some(b_hh)) => {
-                let b_hh = b_hh.narrow(0, 0, hidden_rows)?.pad_with_zeros(0, 0, rows - hidden_rows)?;
-                y.broadcast_add(&(b_ih + b_hh)?)?
-            }
-            _ => y,
-        };
-        y.reshape((n, t, rows))
+    /// b_ih + the first `hidden_rows` of b_hh, if there are biases.
+    pub(crate) fn bias(&self, hidden_rows: usize) -> Result<Option<Tensor>> {
+        let (Some(b_ih), Some(b_hh)) = (&self.b_ih, &self.b_hh) else { return Ok(None) };
+        let rows = b_hh.dim(0)?;
+        if hidden_rows == rows {
+            return Ok(Some((b_ih + b_hh)?));
+        }
+        let b_hh = b_hh.narrow(0, 0, hidden_rows)?.pad_with_zeros(0, 0, rows - hidden_rows)?;
+        Ok(Some((b_ih + b_hh)?))
     }
 
-    /// The rows of b_hh that [`x_gates`](Self::x_gates) left out.
+    /// The rows of b_hh that [`bias`](Self::bias) left out.
     pub(crate) fn b_hh_from(&self, row: usize) -> Result<Option<Tensor>> {
         self.b_hh.as_ref().map(|b| b.narrow(0, row, b.dim(0)? - row)).transpose()
     }

@@ -9,15 +9,18 @@ use candle_nn::ops::sigmoid;
 ///
 /// When an operation of candle fails.
 pub fn gru_sequence(
-    x_gates: &Tensor,
+    x: &Tensor,
+    w_ih: &Tensor,
     w_hh: &Tensor,
+    bias: Option<&Tensor>,
     h0: &Tensor,
     reset: GruReset<'_>,
     params: SequenceParams<'_>,
 ) -> Result<(Tensor, Tensor)> {
     let SequenceParams { reverse, lengths } = params;
     let size = h0.dim(1)?;
-    let x_gates = if reverse { rows::reverse(x_gates, lengths)? } else { x_gates.clone() };
+    let x = if reverse { rows::reverse(x, lengths)? } else { x.clone() };
+    let x_gates = rows::input_gates(&x, w_ih, bias)?;
     let w_rz = w_hh.narrow(0, 0, 2 * size)?.t()?; // (H, 2H)
     let w_n = w_hh.narrow(0, 2 * size, size)?.t()?; // (H, H)
     let mut h = h0.clone();

@@ -8,14 +8,17 @@ use candle_nn::ops::sigmoid;
 ///
 /// When an operation of candle fails.
 pub fn lstm_sequence(
-    x_gates: &Tensor,
+    x: &Tensor,
+    w_ih: &Tensor,
     w_hh: &Tensor,
+    bias: Option<&Tensor>,
     h0: &Tensor,
     c0: &Tensor,
     params: SequenceParams<'_>,
 ) -> Result<(Tensor, Tensor, Tensor)> {
     let SequenceParams { reverse, lengths } = params;
-    let x_gates = if reverse { rows::reverse(x_gates, lengths)? } else { x_gates.clone() };
+    let x = if reverse { rows::reverse(x, lengths)? } else { x.clone() };
+    let x_gates = rows::input_gates(&x, w_ih, bias)?;
     let w = w_hh.t()?; // (H, 4H)
     let (mut h, mut c) = (h0.clone(), c0.clone());
     let (mut hs, mut cs) = (Vec::new(), Vec::new());
