@@ -44,7 +44,7 @@ pub enum Error {
         value: f64,
     },
     /// The operating system refused something.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}; check the path and its permissions", path.display())]
     Io {
         /// What was tried.
         action: &'static str,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A corpus that cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file without text.
-    #[error("{origin} is empty: there is nothing to learn from or to score")]
+    #[error("{origin} is empty: there is nothing to learn from or to score; name a file with text")]
     Empty {
         /// The file.
         origin: String,
@@ -76,7 +76,7 @@ pub enum Error {
         have: usize,
     },
     /// A prompt with characters that the model has never seen.
-    #[error("the prompt has characters that this model has never seen: {unseen}; it knows {known}")]
+    #[error("the prompt has characters that this model has never seen: {unseen}; leave them out, it knows {known}")]
     Unseen {
         /// The characters.
         unseen: String,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}; check the path and its permissions", path.display())]
     Io {
         /// What was tried: "read", "write", "create".
         action: &'static str,
@@ -15,7 +15,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file that is not what its name says: truncated, garbage, or of another kind.
-    #[error("{} is not a readable {what}: {message}", path.display())]
+    #[error("{} is not a readable {what}: {message}; replace it with a sound copy", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum Error {
         message: String,
     },
     /// Tensors whose names, shapes or types are not those of the model; nothing was assigned.
-    #[error("{origin} does not fit: {message}")]
+    #[error("{origin} does not fit: {message}; take a file that was saved from this very model")]
     Mismatch {
         /// Where the tensors came from, most often a path.
         origin: String,
@@ -33,7 +33,7 @@ pub enum Error {
         message: String,
     },
     /// There is a run already where a new one was asked for.
-    #[error("{} already holds a run: resume it, overwrite it, or name another directory", path.display())]
+    #[error("{} already holds a run: resume it, remove it, or name another directory", path.display())]
     RunExists {
         /// The directory.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A directory that is not a run.
-    #[error("{} is not a run directory: {missing} is missing", path.display())]
+    #[error("{} is not a run directory: {missing} is missing; name a directory that a training has made", path.display())]
     NotARun {
         /// The directory.
         path: PathBuf,
@@ -53,7 +53,7 @@ pub enum Error {
         missing: &'static str,
     },
     /// A run whose training has not come to its first checkpoint.
-    #[error("{} holds no checkpoint (weights.safetensors): train it first", path.display())]
+    #[error("{} holds no checkpoint (weights.safetensors): its training stopped before the first; remove it and train anew", path.display())]
     NoCheckpoint {
         /// The directory.
         path: PathBuf,
