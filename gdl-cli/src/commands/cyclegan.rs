@@ -1,6 +1,6 @@
 //! `gdl cyclegan`: unpaired translation between two sets of pictures.
 
-use super::{Context, values};
+use super::{Context, RunPlace, values};
 use crate::{console::UsageError, progress::Progress};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
@@ -8,7 +8,9 @@ use gdl_cyclegan::{
     CycleGanConfig, DataConfig, DataSpec, Direction, Event, GeneratorConfig, Length, StepLosses, Trainer,
     TrainerConfig, Translator,
 };
-use gdl_image_io::{LoadOptions, check_writable, image_size, images_at, load_image, save_image};
+use gdl_image_io::{
+    EXTENSIONS, LoadOptions, check_writable, image_size, images_at, list_images, load_image, save_image,
+};
 use gdl_patchgan::PatchGanConfig;
 use gdl_train::{OnExisting, ThroughputMeter};
 use std::{
@@ -76,11 +78,15 @@ pub(crate) struct TrainArgs {
     /// Adam's learning rate
     #[arg(long, value_name = "RATE", default_value_t = 2e-4, value_parser = values::positive)]
     lr: f64,
+    /// Steps between two checkpoints, from which --resume goes on
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = values::count)]
+    checkpoint_every: usize,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with
-    #[arg(long, conflicts_with_all = ["a", "b", "generator", "ngf", "ndf", "size", "epochs", "steps", "batch", "lr", "seed"])]
+    #[arg(long, conflicts_with_all = ["a", "b", "generator", "ngf", "ndf", "size", "epochs", "steps", "batch", "lr",
+        "checkpoint_every", "seed"])]
     resume: bool,
 }
 
@@ -124,7 +130,13 @@ impl TrainArgs {
             (_, Some(steps)) => Length::Steps(steps as u64),
             (epochs, None) => Length::Epochs(epochs.unwrap_or(200) as u64),
         };
-        Ok(TrainerConfig { model, batch: self.batch, length, ..TrainerConfig::new(data) })
+        Ok(TrainerConfig {
+            model,
+            batch: self.batch,
+            length,
+            checkpoint_every: self.checkpoint_every as u64,
+            ..TrainerConfig::new(data)
+        })
     }
 }
 
@@ -138,9 +150,11 @@ pub(crate) fn run(command: &CycleGanCommand, context: &Context) -> Result<()> {
 
 fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
+    let place = RunPlace::look(&args.out);
     let mut trainer = if args.resume {
         Trainer::resume(&args.out, &context.device)?
     } else {
+        check_pictures(args)?;
         Trainer::create(&args.out, args.config()?, OnExisting::Refuse, &context.device)?
     };
     if trainer.step() >= trainer.total_steps() {
@@ -149,16 +163,29 @@ fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     }
     say.detail(format_args!("{:#?}", trainer.config()));
     let mut bar = TrainingBar::new(context, "train", &trainer);
-    trainer.run(|event| {
+    let trained = trainer.run(|event| {
         bar.show(event);
         ControlFlow::Continue(())
-    })?;
+    });
     bar.progress.finish();
+    place.unless_saved(trained)?;
     let out = args.out.display();
     say.say(format_args!(
         "{out}: trained for {} steps; gdl cyclegan translate {out} PICTURE --out DIR",
         trainer.step()
     ));
+    Ok(())
+}
+
+/// Looks into every file of the two folders, so that one that is no picture is found now and not when its turn comes.
+fn check_pictures(args: &TrainArgs) -> Result<()> {
+    for spec in [&args.a, &args.b] {
+        if let Some(DataSpec::Folder(folder)) = spec {
+            for path in list_images(folder)? {
+                image_size(path)?;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -215,8 +242,10 @@ fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
         format!("{}: cannot make this directory; choose another --out", args.out.display())
     })?;
     let mut progress = Progress::new(context.verbosity, "translate", jobs.len() as u64);
-    for (done, (output, input)) in jobs.iter().enumerate() {
+    for output in jobs.keys() {
         check_writable(output)?;
+    }
+    for (done, (output, input)) in jobs.iter().enumerate() {
         let picture = load_image(input, &LoadOptions::default())?;
         save_image(&translator.translate(&picture)?, output)?;
         progress.at(done as u64 + 1, output.display().to_string());
@@ -231,9 +260,16 @@ fn plan(inputs: &[PathBuf], out: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
     let mut jobs = BTreeMap::<PathBuf, PathBuf>::new();
     for input in inputs {
         for path in images_at(input)? {
-            image_size(&path)?;
+            // To its end: reading costs little beside translating, and a damaged file is better found now than after hours.
+            load_image(&path, &LoadOptions::default())?;
             let name = path.file_name().with_context(|| format!("{}: has no file name", path.display()))?;
             let output = out.join(name);
+            ensure!(
+                has_written_extension(&output),
+                "{}: its translation would have this name, whose extension is none of {}; rename it",
+                path.display(),
+                EXTENSIONS.join(", ")
+            );
             ensure!(
                 !same_file(&path, &output),
                 "{}: would be overwritten by its translation; choose another --out",
@@ -249,6 +285,12 @@ fn plan(inputs: &[PathBuf], out: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
         }
     }
     Ok(jobs)
+}
+
+/// Whether the name ends as those of the formats do that can be written.
+fn has_written_extension(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

@@ -3,6 +3,7 @@
 pub(crate) mod cyclegan;
 pub(crate) mod demo;
 pub(crate) mod nst;
+mod run_place;
 pub(crate) mod text;
 pub(crate) mod values;
 
@@ -11,6 +12,7 @@ use crate::{
     device,
 };
 use anyhow::Result;
+use run_place::RunPlace;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Result<()> {

@@ -159,7 +159,7 @@ fn weights(name: &str, seed: u64, context: &Context) -> Result<VggWeights> {
         "random" => return Ok(VggWeights::random(&VggConfig::default(), seed)?),
         "vgg16" => Arch::Vgg16,
         "vgg19" => Arch::Vgg19,
-        path => return VggWeights::open(path).context("--weights"),
+        path => return VggWeights::open(path).context("--weights (vgg19, vgg16, random or a file)"),
     };
     let mut progress: Option<Progress> = None;
     let weights = gdl_vgg::hub::fetch(arch, Tap::relu(5, 1), &mut |done, total| {

@@ -1,6 +1,6 @@
 //! `gdl text`: language models.
 
-use super::{Context, values};
+use super::{Context, RunPlace, values};
 use crate::{console::UsageError, progress::Progress};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
@@ -205,6 +205,7 @@ fn corpus(name: &str) -> Result<Corpus> {
 fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
     let corpus = corpus(&args.corpus)?;
+    let place = RunPlace::look(&args.out);
     let (mut trainer, run) = if args.resume {
         let run = RunDir::open(&args.out)?;
         (Trainer::resume(&run, &corpus, args.length(), &context.device)?, run)
@@ -229,11 +230,12 @@ fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         trainer.steps_per_epoch()
     ));
     let mut bar = TrainingBar::new(context, "train", &trainer);
-    let summary = trainer.run(Some(&run), |event| {
+    let trained = trainer.run(Some(&run), |event| {
         bar.show(event);
         ControlFlow::Continue(())
-    })?;
+    });
     bar.progress.finish();
+    let summary = place.unless_saved(trained)?;
     say.say(format_args!(
         "{out}: {} steps in {:.0} s; gdl text generate {out} --temperature 0.6",
         summary.steps, summary.seconds
@@ -277,8 +279,7 @@ fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
     let report = model.eval(&corpus(&args.file)?)?;
     let mut out = io::stdout().lock();
     if args.json {
-        serde_json::to_writer(&mut out, &report)?;
-        writeln!(out)?;
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
         writeln!(out, "tokens         {} ({} unknown)", report.tokens, report.unknown)?;
         writeln!(out, "loss           {:.4} nats per token", report.loss)?;

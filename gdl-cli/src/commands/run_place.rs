@@ -1,0 +1,51 @@
+//! What becomes of a new run directory when the training in it fails.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What a training writes into its run's directory.
+const FILES: [&str; 4] = ["config.json", "metrics.jsonl", "tokenizer.json", "weights.safetensors"];
+const FOLDERS: [&str; 2] = ["samples", "state"];
+
+/// A place for a run, as it was before the run was made.
+#[derive(Debug)]
+pub(crate) struct RunPlace {
+    path: PathBuf,
+    /// The folders that were not there, innermost first.
+    missing: Vec<PathBuf>,
+    /// Whether there was a run.
+    taken: bool,
+}
+
+impl RunPlace {
+    /// Looks at the place before anything is made there.
+    pub(crate) fn look(path: &Path) -> Self {
+        let missing = path.ancestors().filter(|p| !p.as_os_str().is_empty());
+        Self {
+            path: path.to_path_buf(),
+            missing: missing.take_while(|p| !p.exists()).map(Path::to_path_buf).collect(),
+            taken: path.join(FILES[0]).exists(),
+        }
+    }
+
+    /// Passes on how a training ended. One that failed before its first checkpoint is removed: it could not be resumed,
+    /// and would only be in the way of the next.
+    pub(crate) fn unless_saved<T, E>(&self, trained: Result<T, E>) -> Result<T, E> {
+        let saved = self.path.join("weights.safetensors").exists();
+        if trained.is_err() && !self.taken && !saved {
+            for file in FILES {
+                let _ = fs::remove_file(self.path.join(file));
+            }
+            for folder in FOLDERS {
+                let _ = fs::remove_dir_all(self.path.join(folder));
+            }
+            for folder in &self.missing {
+                // Refused, and rightly, where somebody else has put something in.
+                let _ = fs::remove_dir(folder);
+            }
+        }
+        trained
+    }
+}

@@ -1,0 +1,193 @@
+//! `gdl cyclegan` on files.
+
+use crate::common::{Dir, assert_same, tamperings};
+
+/// Small enough for a few steps a second.
+const SMALL: &str = "--generator resnet6 --ngf 4 --ndf 4 --size 32 --seed 5";
+
+fn trained() -> Dir {
+    let dir = Dir::stocked();
+    dir.succeeds(&format!("cyclegan train --a a --b b --out run {SMALL} --steps 2 --quiet"));
+    dir
+}
+
+#[test]
+fn pictures_of_any_size_keep_their_name_and_size() {
+    let dir = trained();
+    for file in ["config.json", "metrics.jsonl", "weights.safetensors", "state", "samples"] {
+        assert!(dir.path("run").join(file).exists(), "{file}");
+    }
+    dir.picture("wide.png", 19, 70);
+    let output = dir.succeeds("cyclegan translate run a wide.png --out made/here");
+    assert_eq!(output.stdout, "");
+    assert!(output.stderr.contains("3 pictures"), "{}", output.stderr);
+    for (name, size) in [("one.png", (41, 37)), ("two.jpg", (52, 33)), ("wide.png", (70, 19))] {
+        assert_eq!(dir.size(&format!("made/here/{name}")), size, "{name}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path("made/here")).unwrap().count(), 3);
+
+    let quiet = dir.succeeds("cyclegan translate run b --out back --direction ba --quiet");
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    assert_eq!(dir.size("back/fuenf.bmp"), (21, 64));
+    // Each direction has its own network; the same network gives the same picture.
+    dir.succeeds("cyclegan translate run b/vier.png --out there --direction ab --quiet");
+    assert!(dir.read("back/vier.png") != dir.read("there/vier.png"));
+    dir.succeeds("cyclegan translate run b/vier.png --out again --direction ab --quiet");
+    assert!(dir.read("again/vier.png") == dir.read("there/vier.png"));
+}
+
+#[test]
+fn the_pictures_inside_the_program_do_too() {
+    let dir = Dir::new();
+    let train = |out: &str, generator: &str, more: &str| {
+        dir.succeeds(&format!(
+            "cyclegan train --a builtin:A --b builtin:B --out {out} --generator {generator} --ngf 4 --ndf 4 --steps 1 {more}"
+        ))
+    };
+    let output = train("resnet", "resnet9", "--size 32 --batch 2");
+    assert!(output.stderr.contains("gdl cyclegan translate resnet"), "{}", output.stderr);
+    train("unet", "unet128", "--size 128 --quiet");
+    dir.picture("odd.png", 37, 50);
+    dir.succeeds("cyclegan translate unet odd.png --out made --quiet");
+    assert_eq!(dir.size("made/odd.png"), (50, 37));
+}
+
+#[test]
+fn the_same_seed_trains_the_same() {
+    let dir = Dir::stocked();
+    for run in ["one", "two"] {
+        dir.succeeds(&format!("cyclegan train --a a --b b --out {run} {SMALL} --steps 2 --quiet"));
+    }
+    assert_same(&dir.weights("one"), &dir.weights("two"));
+}
+
+#[test]
+fn a_killed_training_goes_on_from_its_last_checkpoint() {
+    let dir = Dir::stocked();
+    let flags = format!("--a a --b b {SMALL} --steps 12 --checkpoint-every 3 --quiet");
+    dir.succeeds(&format!("cyclegan train --out whole {flags}"));
+    let mut child = dir.start(&format!("cyclegan train --out parts {flags}"));
+    while !dir.path("parts/weights.safetensors").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "ended without a checkpoint");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    dir.succeeds("cyclegan train --out parts --resume --quiet");
+    assert_same(&dir.weights("parts"), &dir.weights("whole"));
+    let done = dir.succeeds("cyclegan train --out parts --resume");
+    assert!(done.stderr.contains("12 steps are done"), "{}", done.stderr);
+}
+
+#[test]
+fn an_existing_run_is_not_overwritten() {
+    let dir = trained();
+    let train = |out: &str| format!("cyclegan train --a a --b b --out {out} {SMALL} --steps 1");
+    dir.fails(&train("run"), &["run", "already holds a run", "resume"]);
+    dir.fails(&train("a"), &["a is not empty"]);
+    dir.fails(&train("corpus.txt"), &["corpus.txt"]);
+    dir.fails(&train("corpus.txt/run"), &["corpus.txt/run"]);
+    dir.misused("cyclegan train --out run --resume --steps 9", &["--resume", "--steps"]);
+    dir.fails("cyclegan train --out gone --resume", &["gone", "config.json"]);
+    dir.fails("cyclegan train --out b --resume", &["b is not a run", "config.json"]);
+}
+
+#[test]
+fn data_that_are_none_are_named() {
+    let dir = Dir::stocked();
+    dir.write("none/readme.txt", "no pictures here");
+    dir.picture("text/fine.png", 32, 32);
+    dir.write("text/fake.png", "no picture at all");
+    let whole = dir.read("content.png");
+    dir.write("cut/cut.png", &whole[..whole.len() / 2]);
+    for (folder, says) in [
+        ("gone", "gone: no such file or directory"),
+        ("none", "none: no images"),
+        ("content.png", "content.png: is not a directory"),
+        ("text", "text/fake.png: not an image"),
+        ("cut", "cut/cut.png: the image is truncated"),
+    ] {
+        dir.fails(&format!("cyclegan train --a {folder} --b b --out runs/run {SMALL} --steps 2"), &[says]);
+        dir.fails(&format!("cyclegan train --a a --b {folder} --out runs/run {SMALL} --steps 2"), &[says]);
+    }
+    let train = "cyclegan train --a a --b b --out run --ngf 4 --ndf 4 --steps 1";
+    dir.fails(&format!("{train} --size 33"), &["size", "multiple of 4"]);
+    dir.fails(&format!("{train} --size 16"), &["size", "at least 24"]);
+    dir.fails(&format!("{train} --size 128 --generator unet256"), &["size", "256"]);
+}
+
+#[test]
+fn inputs_that_cannot_be_translated_are_named_before_any_is() {
+    let dir = trained();
+    dir.write("none/readme.txt", "no pictures here");
+    dir.write("fake.png", "no picture at all");
+    let whole = dir.read("content.png");
+    dir.write("cut.png", &whole[..whole.len() / 2]);
+    dir.write("photo.raw", &whole);
+    for (input, says) in [
+        ("gone.png", "gone.png: no such file"),
+        ("none", "none: no images"),
+        ("fake.png", "fake.png: not an image"),
+        ("corpus.txt", "corpus.txt: not an image"),
+        ("cut.png", "cut.png: the image is truncated"),
+        ("photo.raw", "photo.raw"),
+    ] {
+        dir.fails(&format!("cyclegan translate run content.png {input} --out made"), &[says]);
+    }
+    dir.picture("other/one.png", 20, 20);
+    dir.fails("cyclegan translate run a other --out made", &["a/one.png", "other/one.png", "same name"]);
+    dir.fails("cyclegan translate run a --out a", &["a/one.png", "--out"]);
+    dir.fails("cyclegan translate run a --out corpus.txt", &["corpus.txt", "--out"]);
+    dir.fails("cyclegan translate run a --out corpus.txt/made", &["corpus.txt/made", "--out"]);
+    std::fs::create_dir_all(dir.path("blocked/two.jpg")).unwrap();
+    dir.fails("cyclegan translate run a --out blocked", &["blocked/two.jpg", "is a directory"]);
+}
+
+#[test]
+fn checkpoints_that_do_not_fit_are_refused() {
+    let dir = trained();
+    let key = dir.weights("run").keys().find(|k| k.starts_with("net_G_A.")).unwrap().clone();
+    let short = key.trim_start_matches("net_G_A.");
+    for (name, change) in tamperings(&key) {
+        dir.copy("run", name);
+        dir.tamper(name, change);
+        let culprit = if name == "extra" { "stowaway.weight" } else { short };
+        let file = format!("{name}/weights.safetensors");
+        for command in [
+            format!("cyclegan translate {name} a --out made"),
+            format!("cyclegan train --out {name} --resume"),
+        ] {
+            dir.fails(&command, &[&file, culprit]);
+        }
+    }
+    // One that belongs to the other network is none of this one's business, but one too many inside this one is.
+    dir.copy("run", "inside");
+    dir.tamper("inside", |tensors| {
+        let tensor = tensors[&key].clone();
+        tensors.insert("net_G_A.model.99.weight".into(), tensor);
+    });
+    dir.fails("cyclegan translate inside a --out made", &["inside/weights.safetensors", "model.99.weight"]);
+}
+
+#[test]
+fn broken_runs_are_named() {
+    let dir = trained();
+    dir.fails("cyclegan translate gone a --out made", &["gone", "config.json"]);
+    dir.fails("cyclegan translate corpus.txt a --out made", &["corpus.txt", "config.json"]);
+    dir.succeeds("text train corpus.txt --out text --hidden 8 --batch 2 --seq 8 --steps 1 --quiet");
+    dir.fails("cyclegan translate text a --out made", &["text/config.json"]);
+    dir.fails("text generate run", &["run/config.json"]);
+    for file in ["config.json", "weights.safetensors"] {
+        let run = format!("no-{file}");
+        dir.copy("run", &run);
+        std::fs::remove_file(dir.path(&run).join(file)).unwrap();
+        dir.fails(&format!("cyclegan translate {run} a --out made"), &[&run, file]);
+        dir.fails(&format!("cyclegan train --out {run} --resume"), &[&run, file]);
+        let whole = dir.read(&format!("run/{file}"));
+        let run = format!("half-{file}");
+        dir.copy("run", &run);
+        dir.write(&format!("{run}/{file}"), &whole[..whole.len() / 2]);
+        dir.fails(&format!("cyclegan translate {run} a --out made"), &[&run, file]);
+        dir.fails(&format!("cyclegan train --out {run} --resume"), &[&run, file]);
+    }
+}

@@ -1,0 +1,8 @@
+//! The program from outside: real files in; exit codes, messages and files out.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+mod cyclegan;
+mod nst;
+mod text;
+mod usage;

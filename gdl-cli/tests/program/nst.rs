@@ -1,0 +1,121 @@
+//! `gdl nst` on files.
+
+use crate::common::Dir;
+
+const SMALL: &str = "--weights random --size 32 --steps 3";
+
+#[test]
+fn a_picture_is_painted_and_painted_the_same_again() {
+    let dir = Dir::stocked();
+    let paint = |out: &str, more: &str| {
+        dir.succeeds(&format!("nst content.png style.png -o {out} {SMALL} --quiet {more}"));
+        dir.read(out)
+    };
+    let first = paint("first.png", "");
+    assert_eq!(dir.size("first.png"), (25, 32), "31x40 with 32 pixels on the longer side");
+    assert!(first == paint("again.png", ""), "the same seed paints the same");
+    assert!(first != paint("other.png", "--seed 1"), "another seed is another network");
+    assert!(first != paint("weights.png", "--content-weight 5 --style-weight 1 --tv-weight 0"));
+    let lbfgs = paint("lbfgs.png", "--optimizer lbfgs");
+    assert!(lbfgs == paint("lbfgs2.png", "--optimizer lbfgs"));
+    assert!(lbfgs != first);
+    // An existing picture is replaced.
+    assert!(lbfgs == paint("first.png", "--optimizer lbfgs"));
+}
+
+#[test]
+fn styles_come_from_files_folders_and_the_program() {
+    let dir = Dir::stocked();
+    let output = dir.succeeds(&format!("nst content.png style.png b -o several.jpg {SMALL}"));
+    assert_eq!(output.stdout, "");
+    assert!(output.stderr.contains("several.jpg"), "{}", output.stderr);
+    assert_eq!(dir.size("several.jpg"), (25, 32));
+    assert!(dir.read("several.jpg").starts_with(&[0xff, 0xd8]), "a JPEG");
+    dir.succeeds(&format!("nst builtin:harbor builtin:swirl builtin:glass -o drawn.webp {SMALL} --verbose"));
+    assert_eq!(dir.size("drawn.webp").0.max(dir.size("drawn.webp").1), 32);
+    dir.misused(&format!("nst builtin:tower style.png -o x.png {SMALL}"), &["builtin:tower", "harbor"]);
+    dir.misused(&format!("nst content.png builtin:foam -o x.png {SMALL}"), &["builtin:foam", "swirl"]);
+}
+
+#[test]
+fn quiet_is_quiet() {
+    let dir = Dir::stocked();
+    let output = dir.succeeds(&format!("nst content.png style.png -o out.png {SMALL} --quiet"));
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn inputs_that_are_no_pictures_are_named() {
+    let dir = Dir::stocked();
+    dir.write("text.png", "no picture at all");
+    dir.write("empty.png", "");
+    let whole = dir.read("content.png");
+    dir.write("cut.png", &whole[..whole.len() / 2]);
+    dir.write("folder/readme.txt", "no pictures here");
+    for (file, says) in [
+        ("gone.png", "no such file"),
+        ("text.png", "not an image"),
+        ("corpus.txt", "not an image"),
+        ("empty.png", "empty"),
+        ("cut.png", "truncated"),
+    ] {
+        dir.fails(&format!("nst {file} style.png -o out.png {SMALL}"), &[file, says]);
+        dir.fails(&format!("nst content.png style.png {file} -o out.png {SMALL}"), &[file, says]);
+    }
+    dir.fails(&format!("nst a style.png -o out.png {SMALL}"), &["a: ", "directory"]);
+    dir.fails(&format!("nst content.png folder -o out.png {SMALL}"), &["folder", "no images"]);
+    dir.fails(&format!("nst content.png gone -o out.png {SMALL}"), &["gone", "no such file or directory"]);
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_named() {
+    let dir = Dir::stocked();
+    for (out, says) in [
+        ("content.png/out.png", "not a folder"),
+        ("gone/out.png", "does not exist"),
+        ("a", "extension"),
+        ("out", "extension"),
+        ("out.gif", ".png"),
+    ] {
+        dir.fails(&format!("nst content.png style.png -o {out} {SMALL}"), &[out, says]);
+    }
+    std::fs::create_dir(dir.path("dir.png")).unwrap();
+    dir.fails(&format!("nst content.png style.png -o dir.png {SMALL}"), &["dir.png", "is a directory"]);
+}
+
+#[test]
+fn a_failed_run_leaves_the_picture_that_was_there() {
+    let dir = Dir::stocked();
+    dir.picture("out.png", 9, 9);
+    dir.fails(&format!("nst content.png gone.png -o out.png {SMALL}"), &["gone.png"]);
+    assert_eq!(dir.size("out.png"), (9, 9));
+}
+
+#[test]
+fn without_network_and_cache_there_are_three_ways_on() {
+    let dir = Dir::stocked();
+    for weights in ["", "--weights vgg19", "--weights vgg16"] {
+        let args = format!("nst content.png style.png -o out.png --size 32 --steps 1 {weights}");
+        dir.fails(&args, &["timm/vgg1", "network", "--weights FILE", "--weights random"]);
+    }
+}
+
+#[test]
+fn weights_that_are_none_are_named() {
+    let dir = Dir::stocked();
+    dir.write("weights.safetensors", "far from it");
+    dir.write("weights.pth", "far from it");
+    dir.write("empty.safetensors", "");
+    for file in [
+        "gone.safetensors",
+        "weights.safetensors",
+        "weights.pth",
+        "empty.safetensors",
+        "a",
+        "vgg11",
+        "content.png",
+    ] {
+        let args = format!("nst content.png style.png -o out.png --size 32 --steps 1 --weights {file}");
+        dir.fails(&args, &["--weights", file]);
+    }
+}

@@ -1,0 +1,189 @@
+//! Help, flags that every command has, and command lines that make no sense.
+
+use crate::common::Dir;
+
+/// Each command with the flags that the README promises.
+const FLAGS: [(&str, &[&str]); 7] = [
+    ("demo", &["--out", "--seed"]),
+    (
+        "nst",
+        &[
+            "CONTENT",
+            "STYLE",
+            "-o",
+            "--out",
+            "--size",
+            "--steps",
+            "--content-weight",
+            "--style-weight",
+            "--tv-weight",
+            "--optimizer",
+            "adam",
+            "lbfgs",
+            "--weights",
+            "vgg19",
+            "vgg16",
+            "random",
+            "--seed",
+        ],
+    ),
+    (
+        "cyclegan train",
+        &[
+            "--a",
+            "--b",
+            "--out",
+            "--generator",
+            "resnet9",
+            "resnet6",
+            "unet256",
+            "unet128",
+            "--size",
+            "--epochs",
+            "--steps",
+            "--seed",
+            "--resume",
+        ],
+    ),
+    ("cyclegan translate", &["RUN", "INPUT", "--out", "--direction", "ab", "ba"]),
+    (
+        "text train",
+        &[
+            "CORPUS",
+            "--out",
+            "--level",
+            "char",
+            "word",
+            "--cell",
+            "lstm",
+            "gru",
+            "--hidden",
+            "--layers",
+            "--batch",
+            "--seq",
+            "--epochs",
+            "--steps",
+            "--min-count",
+            "--seed",
+            "--resume",
+        ],
+    ),
+    ("text eval", &["RUN", "FILE", "--json"]),
+    ("text generate", &["RUN", "--prompt", "--length", "--temperature", "--seed"]),
+];
+
+#[test]
+fn help_lists_every_flag() {
+    let dir = Dir::new();
+    for (command, flags) in FLAGS {
+        let help = dir.succeeds(&format!("{command} --help"));
+        assert_eq!(help.stderr, "");
+        for flag in flags.iter().chain(&["--device", "--threads", "--quiet", "--verbose"]) {
+            assert!(help.stdout.contains(flag), "gdl {command} --help has no {flag}:\n{}", help.stdout);
+        }
+    }
+    let help = dir.succeeds("--help").stdout;
+    for command in ["demo", "nst", "cyclegan", "text"] {
+        assert!(help.contains(command), "{help}");
+    }
+    let version = dir.succeeds("--version").stdout;
+    assert_eq!(version.trim(), format!("gdl {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn without_a_command_there_is_help() {
+    let dir = Dir::new();
+    for args in ["", "text", "cyclegan"] {
+        let output = dir.gdl(args);
+        assert_eq!(output.code, Some(2), "gdl {args}");
+        assert_eq!(output.stdout, "");
+        assert!(output.stderr.contains("Usage: gdl"), "{}", output.stderr);
+        assert!(output.stderr.contains("Commands:"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn nonsense_is_refused_in_one_line() {
+    let dir = Dir::stocked();
+    dir.misused("paint", &["'paint'", "gdl --help"]);
+    dir.misused("nst content.png style.png", &["--out", "gdl nst --help"]);
+    dir.misused("nst content.png -o out.png", &["<STYLE>", "gdl nst --help"]);
+    dir.misused("nst content.png style.png -o out.png --sise 64", &["--sise", "--size"]);
+    dir.misused("text train corpus.txt", &["--out", "gdl text train --help"]);
+    dir.misused("text train corpus.txt --out run --steps 1 --epochs 1", &["--steps", "--epochs"]);
+    dir.misused("text train corpus.txt --out run --level letter", &["letter", "char", "word"]);
+    dir.misused("cyclegan train --out run", &["--a", "--b"]);
+    dir.misused("cyclegan train --a builtin:C --b b --out run", &["builtin:C", "builtin:A"]);
+    dir.misused("cyclegan train --a a --b b --out run --generator resnet7", &["resnet7", "resnet9"]);
+    dir.misused("cyclegan translate run x.png --out o --direction up", &["up", "ab, ba"]);
+    dir.misused("nst content.png style.png -o out.png --quiet --verbose", &["--quiet", "--verbose"]);
+}
+
+#[test]
+fn devices_that_are_not_there_are_named() {
+    let dir = Dir::stocked();
+    for device in ["gpu", "cuda:one", "cuda:-1", ""] {
+        let args = ["text", "train", "corpus.txt", "--out", "run", "--device", device];
+        dir.refused(2, &args, &["--device", device]);
+    }
+    if cfg!(not(feature = "cuda")) {
+        for device in ["cuda", "cuda:0"] {
+            let args = format!("text train corpus.txt --out run --device {device}");
+            dir.fails(&args, &["--device cuda", "--features cuda", "--device cpu"]);
+        }
+    }
+    if cfg!(not(feature = "metal")) {
+        dir.fails("demo --out demo --device metal", &["--device metal", "--device cpu"]);
+    }
+    dir.misused("demo --threads many", &["--threads", "many"]);
+    dir.misused("demo --threads 1000000", &["--threads", "1024"]);
+}
+
+#[test]
+fn sizes_of_nothing_are_refused() {
+    let dir = Dir::stocked();
+    let nst = "nst content.png style.png -o out.png --weights random";
+    for flag in ["--size 0", "--size -5", "--size 1.5", "--size 15", "--size 99999", "--steps 0"] {
+        dir.misused(&format!("{nst} {flag}"), &[flag.split(' ').next().unwrap(), "gdl nst --help"]);
+    }
+    for flag in ["--content-weight -1", "--style-weight nan", "--tv-weight inf", "--seed -1"] {
+        let name = flag.split(' ').next().unwrap();
+        dir.misused(&format!("{nst} {flag}"), &[name]);
+    }
+    let gan = "cyclegan train --a a --b b --out run";
+    for flag in [
+        "--size 0",
+        "--steps 0",
+        "--epochs 0",
+        "--batch 0",
+        "--ngf 0",
+        "--ndf 0",
+        "--lr 0",
+        "--checkpoint-every 0",
+    ] {
+        let name = flag.split(' ').next().unwrap();
+        dir.misused(&format!("{gan} {flag}"), &[name, "gdl cyclegan train --help"]);
+    }
+    let text = "text train corpus.txt --out run";
+    for name in
+        ["hidden", "layers", "embedding", "batch", "seq", "epochs", "steps", "min-count", "lr", "clip"]
+    {
+        dir.misused(&format!("{text} --{name} 0"), &[&format!("--{name}"), "gdl text train --help"]);
+    }
+    for flag in ["--dropout 1", "--valid-fraction 1", "--test-fraction -0.1"] {
+        let name = flag.split(' ').next().unwrap();
+        dir.misused(&format!("{text} {flag}"), &[name, "less than 1"]);
+    }
+    dir.misused("text generate run --length 0", &["--length", "at least 1"]);
+    for temperature in ["-1", "-0.5", "nan", "inf", "warm"] {
+        dir.misused(&format!("text generate run --temperature {temperature}"), &["--temperature"]);
+    }
+}
+
+#[test]
+fn the_demo_says_where_it_cannot_write() {
+    let dir = Dir::new();
+    dir.write("file", "kept");
+    dir.fails("demo --out file", &["file", "--out"]);
+    dir.fails("demo --out file/below", &["file/below", "--out"]);
+}
