@@ -76,7 +76,9 @@ pub enum Error {
         have: usize,
     },
     /// A prompt with characters that the model has never seen.
-    #[error("the prompt has characters that this model has never seen: {unseen}; leave them out, it knows {known}")]
+    #[error(
+        "the prompt has characters that this model has never seen: {unseen}; leave them out, it knows {known}"
+    )]
     Unseen {
         /// The characters.
         unseen: String,

@@ -46,8 +46,8 @@ fn words_get_their_spaces_back() {
                 It cost $1,000.50 -- ah... 'Tis so!\n\nThe end.";
     let tokenizer = Tokenizer::train(text, &config(Level::Word).lowercase(false).min_count(1)).unwrap();
     let ids = tokenizer.encode(text).unwrap();
-    // What no rule can know: that this dash had spaces, and that this apostrophe opens nothing.
-    let want = text.replace(" -- ", "--").replace("'Tis", "'Tis");
+    // What no rule can know: that this dash had spaces.
+    let want = text.replace(" -- ", "--");
     assert_eq!(tokenizer.decode(&ids).unwrap(), want);
     let lower = Tokenizer::train(text, &config(Level::Word).min_count(1)).unwrap();
     assert_eq!(lower.decode(&lower.encode(text).unwrap()).unwrap(), want.to_lowercase());

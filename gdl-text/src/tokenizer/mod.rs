@@ -12,7 +12,8 @@ use std::path::Path;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::BpeBuilder;
 use tokenizers::models::wordlevel::WordLevelBuilder;
-use tokenizers::normalizers::Lowercase;
+use tokenizers::normalizers::replace::ReplacePattern;
+use tokenizers::normalizers::{Lowercase, Replace, Sequence};
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{
     ModelWrapper, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
@@ -27,13 +28,18 @@ const UNKNOWN: &str = "<unk>";
 const WORDS: &str =
     r"<unk>|\n|\p{N}+(?:[.,]\p{N}+)+|[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]+)*|\.{2,}|-{2,}|\S";
 
+/// A straight quotation mark looks the same on both sides of what it encloses. The opening ones, which follow a space, a
+/// bracket, a dash or nothing, become tokens of their own (of the private use area, shown as the mark), so that a model
+/// can learn which is which and decoding knows on which side the space goes.
+const OPENING: [(char, char); 2] = [('"', '\u{e000}'), ('\'', '\u{e001}')];
+
 /// Longer lines are encoded in pieces: the `tokenizers` crate keeps some 50 bytes for each of a line.
 const PIECE: usize = 1 << 16;
 
 /// Text to token ids and back; a [`tokenizers::Tokenizer`] and the choices behind it.
 ///
 /// Characters are tokens of a BPE model without merges, words those of a word-level model, so that `tokenizer.json` is
-/// read by every program that uses `tokenizers`. Stemming is the exception: it happens before, and only here.
+/// read by every program that uses `tokenizers`. Stemming is the exception: it happens only here.
 ///
 /// # Example
 /// ```
@@ -173,17 +179,14 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let refused = |e: tokenizers::Error| Error::tokenizer("the tokenizer", e);
         let mut ids = Vec::new();
+        if self.config.stemming.is_some() {
+            words(text, &self.config, |word| ids.push(self.id(word).unwrap_or(self.unknown())))?;
+            return Ok(ids);
+        }
         let pieces: Vec<&str> = pieces(text).collect();
         // In groups: an encoding takes some hundred bytes per token for as long as it lives.
         for group in pieces.chunks(1024) {
-            let encodings = match self.config.stemming {
-                None => self.inner.encode_batch_fast(group.to_vec(), false),
-                Some(_) => {
-                    let stemmed = group.iter().map(|p| stem(p, &self.config)).collect::<Result<Vec<_>>>()?;
-                    self.inner.encode_batch_fast(stemmed, false)
-                }
-            };
-            for encoding in encodings.map_err(refused)? {
+            for encoding in self.inner.encode_batch_fast(group.to_vec(), false).map_err(refused)? {
                 ids.extend_from_slice(encoding.get_ids());
             }
         }
@@ -260,9 +263,7 @@ fn build(vocab: HashMap<String, u32>, config: &TokenizerConfig) -> tokenizers::R
             tokenizer
         }
     };
-    if config.lowercase {
-        tokenizer.with_normalizer(Some(Lowercase))?;
-    }
+    tokenizer.with_normalizer(normalizer(config)?)?;
     if config.level == Level::Char {
         tokenizer.with_decoder(Some(Fuse::new()));
     }
@@ -274,34 +275,42 @@ fn word_splitter() -> tokenizers::Result<Split> {
     Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Removed, true)
 }
 
-/// The words of a text, in lower case if so configured, not yet stemmed.
+/// What is done to a text before it is split.
+fn normalizer(config: &TokenizerConfig) -> tokenizers::Result<Option<Sequence>> {
+    let mut steps = Vec::new();
+    if config.level == Level::Word {
+        for (mark, token) in OPENING {
+            let pattern = format!(r"(?<![^\s(\[{{—–-]){mark}");
+            steps.push(Replace::new(ReplacePattern::Regex(pattern), token)?.into());
+        }
+    }
+    if config.lowercase {
+        steps.push(Lowercase.into());
+    }
+    Ok((!steps.is_empty()).then(|| Sequence::new(steps)))
+}
+
+/// The word-level tokens of a text, stemmed if so configured.
 fn words(text: &str, config: &TokenizerConfig, mut each: impl FnMut(&str)) -> Result<()> {
     let refused = |e: tokenizers::Error| Error::tokenizer("the tokenizer", e);
     let splitter = word_splitter().map_err(refused)?;
+    let normalizer = normalizer(config).map_err(refused)?;
+    let stemmer = config.stemming.map(Stemming::stemmer);
     for piece in pieces(text) {
         let mut normalized = NormalizedString::from(piece);
-        if config.lowercase {
-            Lowercase.normalize(&mut normalized).map_err(refused)?;
+        if let Some(normalizer) = &normalizer {
+            normalizer.normalize(&mut normalized).map_err(refused)?;
         }
         let mut split = PreTokenizedString::from(normalized);
         splitter.pre_tokenize(&mut split).map_err(refused)?;
         for (word, _, _) in split.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
-            each(word);
+            match &stemmer {
+                Some(stemmer) if word != UNKNOWN => each(&stemmer.stem(word)),
+                _ => each(word),
+            }
         }
     }
     Ok(())
-}
-
-/// The text with each word cut down to its stem, and spaces between the tokens.
-fn stem(text: &str, config: &TokenizerConfig) -> Result<String> {
-    let Some(language) = config.stemming else { return Ok(text.to_string()) };
-    let stemmer = language.stemmer();
-    let mut out = String::with_capacity(text.len());
-    words(text, config, |word| {
-        out.push_str(if word == UNKNOWN { UNKNOWN.into() } else { stemmer.stem(word) }.as_ref());
-        out.push(' ');
-    })?;
-    Ok(out)
 }
 
 /// Counts the tokens of a text.
@@ -319,16 +328,6 @@ fn count(text: &str, config: &TokenizerConfig, counts: &mut BTreeMap<String, usi
             counts.extend(by_char.into_iter().map(|(c, n)| (c.to_string(), n)));
             Ok(())
         }
-        Level::Word => {
-            let stemmed;
-            let text = match config.stemming {
-                None => text,
-                Some(_) => {
-                    stemmed = stem(text, config)?;
-                    &stemmed
-                }
-            };
-            words(text, config, |word| *counts.entry(word.to_string()).or_default() += 1)
-        }
+        Level::Word => words(text, config, |word| *counts.entry(word.to_string()).or_default() += 1),
     }
 }

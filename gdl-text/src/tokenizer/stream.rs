@@ -1,5 +1,5 @@
 use super::spacing::Spacing;
-use super::{Level, Tokenizer};
+use super::{Level, OPENING, Tokenizer};
 use crate::{Error, Result};
 
 /// Turns ids into text one by one, as they are generated; made by [`Tokenizer::stream`].
@@ -42,7 +42,11 @@ impl<'a> StreamDecoder<'a> {
         })?;
         Ok(match self.tokenizer.config().level {
             Level::Char => token,
-            Level::Word => self.spacing.place(&token).to_string() + &token,
+            Level::Word => {
+                let mark = OPENING.iter().find(|(_, opening)| token.chars().eq([*opening]));
+                let spelled = mark.map_or(token.clone(), |(mark, _)| mark.to_string());
+                self.spacing.place(&token).to_string() + &spelled
+            }
         })
     }
 }
