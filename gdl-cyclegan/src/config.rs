@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum GeneratorKind {
-    /// Two down-samplings, residual blocks, two up-samplings.
+    /// Down-samplings, residual blocks, as many up-samplings.
     Resnet {
         /// Number of residual blocks.
         blocks: usize,
+        /// Number of down-samplings; 2 by default, as always in the reference. Small pictures do better with 1.
+        #[serde(default = "two")]
+        downs: usize,
     },
     /// Down-samplings to the bottom and back, with a skip connection at every level.
     Unet {
@@ -59,6 +62,10 @@ pub struct GeneratorConfig {
     pub init: InitScheme,
 }
 
+fn two() -> usize {
+    2
+}
+
 fn rgb() -> usize {
     3
 }
@@ -89,9 +96,9 @@ impl GeneratorConfig {
         }
     }
 
-    /// A residual generator with that many blocks.
+    /// A residual generator with that many blocks, between two down-samplings and two up-samplings.
     pub fn resnet(blocks: usize) -> Self {
-        Self::new(GeneratorKind::Resnet { blocks })
+        Self::new(GeneratorKind::Resnet { blocks, downs: two() })
     }
 
     /// A U-Net with that many down-samplings.
@@ -119,6 +126,14 @@ impl GeneratorConfig {
         Self::unet(7)
     }
 
+    /// Sets the number of down-samplings.
+    pub fn downs(mut self, n: usize) -> Self {
+        match &mut self.kind {
+            GeneratorKind::Resnet { downs, .. } | GeneratorKind::Unet { downs } => *downs = n,
+        }
+        self
+    }
+
     /// Sets the channels after the first convolution.
     pub fn base_channels(mut self, channels: usize) -> Self {
         self.base_channels = channels;
@@ -140,17 +155,16 @@ impl GeneratorConfig {
     /// What height and width must be multiples of for the output to have the size of the input.
     pub fn multiple(&self) -> usize {
         match self.kind {
-            GeneratorKind::Resnet { .. } => 4,
-            GeneratorKind::Unet { downs } => 1 << downs.min(30),
+            GeneratorKind::Resnet { downs, .. } | GeneratorKind::Unet { downs } => 1 << downs.min(30),
         }
     }
 
     /// The smallest height and width that can be processed.
     ///
-    /// The residual blocks reflect one pixel of maps four times smaller than the image, which takes two.
+    /// The residual generator reflects three pixels of the image and one of its smallest maps: it takes one more of each.
     pub fn min_size(&self) -> usize {
         match self.kind {
-            GeneratorKind::Resnet { .. } => 8,
+            GeneratorKind::Resnet { .. } => (2 * self.multiple()).max(4),
             GeneratorKind::Unet { .. } => self.multiple(),
         }
     }
@@ -166,6 +180,9 @@ impl GeneratorConfig {
         match self.kind {
             GeneratorKind::Unet { downs } if !(2..=12).contains(&downs) => {
                 bail!("generator: a U-Net has from 2 to 12 down-samplings, got {downs}")
+            }
+            GeneratorKind::Resnet { downs, .. } if downs > 12 => {
+                bail!("generator: at most 12 down-samplings are possible, got {downs}")
             }
             _ => Ok(()),
         }

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
     CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, Event, Generator, GeneratorConfig, Length,
-    StepLosses, Trainer, TrainerConfig, Translator, UnalignedData,
+    StepLosses, Trainer, TrainerConfig, Translator, UnalignedData, Upsampling,
 };
 use gdl_patchgan::{GanLoss, PatchGanConfig};
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
@@ -344,4 +344,25 @@ fn folders_are_data() {
     let alone = data.sample(5).unwrap();
     assert_bitwise(&alone.0, &a.get(5).unwrap(), "a");
     assert_bitwise(&alone.1, &b.get(5).unwrap(), "b");
+}
+
+/// Other depths than the reference's two halvings keep its way of counting.
+#[test]
+fn depth_and_upsampling_are_free() {
+    let keys = |config: GeneratorConfig| {
+        let store = gdl_train::ParamStore::new(DType::F32, &DEV, 0);
+        let generator = Generator::new(&config.base_channels(2), None, store.vb()).unwrap();
+        let x = Tensor::zeros((1, 3, 16, 24), DType::F32, &DEV).unwrap();
+        assert_eq!(generator.forward_t(&x, false).unwrap().dims(), [1, 3, 16, 24]);
+        assert_eq!(generator.translate(&x.narrow(3, 0, 1).unwrap()).unwrap().dims(), [1, 3, 16, 1]);
+        store.vars().into_iter().map(|(k, v)| (k, v.dims().to_vec())).collect::<HashMap<_, _>>()
+    };
+    let one = keys(GeneratorConfig::resnet(1).downs(1));
+    assert_eq!(one["model.7.conv_block.1.weight"], [4, 4, 3, 3]);
+    assert_eq!((&one["model.8.weight"], &one["model.12.weight"]), (&vec![4, 2, 3, 3], &vec![3, 2, 7, 7]));
+    assert_eq!(keys(GeneratorConfig::resnet(1).downs(0))["model.6.weight"], [3, 2, 7, 7]);
+    let resize = keys(GeneratorConfig::resnet(1).upsampling(Upsampling::Resize));
+    assert_eq!(resize["model.11.weight"], [4, 8, 3, 3]);
+    let unet = keys(GeneratorConfig::unet(2).upsampling(Upsampling::Resize));
+    assert_eq!(unet["model.model.3.weight"], [3, 4, 3, 3]);
 }

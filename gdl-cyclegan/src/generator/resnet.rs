@@ -6,15 +6,17 @@ use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Pad
 use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
 use gdl_kernels::{Activation, rng::SharedRng};
 
-/// The residual generator: 7x7 convolution, two halvings, residual blocks, two doublings, 7x7 convolution, tanh.
+/// The residual generator: 7x7 convolution, halvings (two, unless told otherwise), residual blocks, as many doublings, 7x7
+/// convolution, tanh.
 ///
 /// # Shape
 ///
-/// (N, in_channels, H, W) -> (N, out_channels, H, W) for H and W that are multiples of 4 and at least 8.
+/// (N, in_channels, H, W) -> (N, out_channels, H, W) for H and W that are multiples of
+/// [`GeneratorConfig::multiple`] and at least [`GeneratorConfig::min_size`] (4 and 8 with two halvings).
 ///
 /// # Parameters
 ///
-/// With n blocks: `model.1`, `model.4`, `model.7` (convolutions), `model.10` .. `model.{9+n}` (`.conv_block.1`, `.conv_block.5`, or
+/// With two halvings and n blocks: `model.1`, `model.4`, `model.7` (convolutions), `model.10` .. `model.{9+n}` (`.conv_block.1`, `.conv_block.5`, or
 /// `.6` with dropout), `model.{10+n}`, `model.{13+n}` (doublings), `model.{17+n}` (convolution), each `weight` and `bias`.
 ///
 /// # Source
@@ -54,7 +56,7 @@ impl ResnetGenerator {
     /// shape.
     pub fn new(config: &GeneratorConfig, rng: Option<SharedRng>, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
-        let GeneratorKind::Resnet { blocks: count } = config.kind else {
+        let GeneratorKind::Resnet { blocks: count, downs: halvings } = config.kind else {
             bail!("ResnetGenerator: the configuration is that of a {:?}", config.kind)
         };
         let (vb, width, init) = (vb.pp("model"), config.base_channels, config.init);
@@ -72,12 +74,15 @@ impl ResnetGenerator {
         let halve = |at, from, to| -> Result<_> {
             Ok((conv(at, Conv2dConfig::new(from, to, 3).stride(2).padding(1))?, norm(at + 1, to)?))
         };
-        let downs = vec![halve(4, width, 2 * width)?, halve(7, 2 * width, 4 * width)?];
-        let block =
-            ResidualBlockConfig::new(4 * width).pad_mode(config.pad_mode).dropout(config.dropout).init(init);
+        let downs: Vec<_> =
+            (0..halvings).map(|i| halve(4 + 3 * i, width << i, width << (i + 1))).collect::<Result<_>>()?;
+        let block = ResidualBlockConfig::new(width << halvings)
+            .pad_mode(config.pad_mode)
+            .dropout(config.dropout)
+            .init(init);
         let blocks = (0..count)
             .map(|i| {
-                let block = ResidualBlock::new(&block, vb.pp(10 + i))?;
+                let block = ResidualBlock::new(&block, vb.pp(4 + 3 * halvings + i))?;
                 Ok(match &rng {
                     Some(rng) => block.with_rng(rng.clone()),
                     None => block,
@@ -99,8 +104,11 @@ impl ResnetGenerator {
             };
             Ok((grow, norm(at + 1, to)?))
         };
-        let ups = vec![double(10 + count, 4 * width, 2 * width)?, double(13 + count, 2 * width, width)?];
-        let head = conv(17 + count, seven(width, config.out_channels))?;
+        let (after, last) = (4 + 3 * halvings + count, 5 + 6 * halvings + count);
+        let ups: Vec<_> = (0..halvings)
+            .map(|i| double(after + 3 * i, width << (halvings - i), width << (halvings - i - 1)))
+            .collect::<Result<_>>()?;
+        let head = conv(last, seven(width, config.out_channels))?;
         Ok(Self { stem, downs, blocks, ups, head })
     }
 }
@@ -110,7 +118,7 @@ impl ModuleT for ResnetGenerator {
         let mut y = self.stem.1.forward(&self.stem.0.forward(x)?)?; // (N, ngf, H, W)
         for (conv, norm) in &self.downs {
             y = norm.forward(&conv.forward(&y)?)?;
-        } // (N, 4 ngf, H / 4, W / 4)
+        } // (N, 2^downs ngf, H / 2^downs, W / 2^downs)
         for block in &self.blocks {
             y = block.forward_t(&y, train)?;
         }
