@@ -44,6 +44,7 @@ enum DirectionName {
 
 /// Flags of `gdl cyclegan train`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct TrainArgs {
     /// Directory of pictures of domain A, or builtin:A
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
@@ -92,6 +93,7 @@ pub(crate) struct TrainArgs {
 
 /// Flags of `gdl cyclegan translate`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct TranslateArgs {
     /// A run's directory
     #[arg(value_name = "RUN")]

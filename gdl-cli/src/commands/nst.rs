@@ -18,6 +18,7 @@ const BUILTIN: &str = "builtin:";
 
 /// Flags of `gdl nst`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct NstArgs {
     /// The picture whose content is painted, or builtin:harbor
     #[arg(value_name = "CONTENT")]

@@ -40,6 +40,7 @@ enum Cell {
 
 /// Flags of `gdl text train`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct TrainArgs {
     /// A UTF-8 text file, or builtin:fables
     #[arg(value_name = "CORPUS")]
@@ -113,6 +114,7 @@ pub(crate) struct TrainArgs {
 
 /// Flags of `gdl text eval`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct EvalArgs {
     /// A run's directory
     #[arg(value_name = "RUN")]
@@ -127,6 +129,7 @@ pub(crate) struct EvalArgs {
 
 /// Flags of `gdl text generate`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct GenerateArgs {
     /// A run's directory
     #[arg(value_name = "RUN")]

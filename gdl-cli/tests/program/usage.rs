@@ -113,7 +113,7 @@ fn nonsense_is_refused_in_one_line() {
     dir.misused("text train corpus.txt --out run --steps 1 --epochs 1", &["--steps", "--epochs"]);
     dir.misused("text train corpus.txt --out run --level letter", &["letter", "char", "word"]);
     dir.misused("cyclegan train --out run", &["--a", "--b"]);
-    dir.misused("cyclegan train --a builtin:C --b b --out run", &["builtin:C", "builtin:A"]);
+    dir.misused("cyclegan train --a builtin:C --b b --out run", &["builtin:C", "--a", "use A or B"]);
     dir.misused("cyclegan train --a a --b b --out run --generator resnet7", &["resnet7", "resnet9"]);
     dir.misused("cyclegan translate run x.png --out o --direction up", &["up", "ab, ba"]);
     dir.misused("nst content.png style.png -o out.png --quiet --verbose", &["--quiet", "--verbose"]);
