@@ -41,7 +41,7 @@ impl<T: Real> Packed<T> {
 
     /// Columns of a product: n, rounded up to whole panels.
     pub(crate) fn columns(&self) -> usize {
-        if self.k == 0 { 0 } else { self.panels.len() / self.k }
+        self.panels.len().checked_div(self.k).unwrap_or(0)
     }
 
     /// out (rows, [`columns`](Self::columns)) = a (rows, k) B

@@ -105,7 +105,7 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn madd(self, a: Self, b: Self) -> Self;
 }
 
-impl<T: Float + std::ops::Mul<Output = T> + std::ops::Add<Output = T>, const N: usize> Vector<T> for [T; N] {
+impl<T: Float, const N: usize> Vector<T> for [T; N] {
     const LANES: usize = N;
     #[inline(always)]
     unsafe fn splat(value: T) -> Self {
@@ -124,7 +124,7 @@ impl<T: Float + std::ops::Mul<Output = T> + std::ops::Add<Output = T>, const N: 
     #[inline(always)]
     unsafe fn madd(mut self, a: Self, b: Self) -> Self {
         for i in 0..N {
-            self[i] = self[i] + a[i] * b[i];
+            self[i] += a[i] * b[i];
         }
         self
     }
