@@ -209,11 +209,12 @@ impl Trainer {
                 metrics.append(step.step, &values)?;
             }
             let mut go_on = observer(&Event::Step(step)).is_continue();
-            let due = |every: u64| every > 0 && step.step % every == 0;
-            if due(self.config.sample_every) || (step.step == total && self.config.sample_every > 0) {
-                if let Some(path) = self.write_samples()? {
-                    go_on &= observer(&Event::Samples(path)).is_continue();
-                }
+            let due = |every: u64| every > 0 && step.step.is_multiple_of(every);
+            let last_samples = self.config.sample_every > 0 && step.step == total;
+            if (due(self.config.sample_every) || last_samples)
+                && let Some(path) = self.write_samples()?
+            {
+                go_on &= observer(&Event::Samples(path)).is_continue();
             }
             if due(self.config.checkpoint_every) && self.save()? {
                 saved = Some(step.step);
