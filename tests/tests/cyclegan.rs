@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
     CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, Event, Generator, GeneratorConfig, Length,
-    StepLosses, Trainer, TrainerConfig, Translator, UnalignedData, Upsampling,
+    StepLosses, Trainer, TrainerConfig, Translator, UnalignedData, Upsampling, eval,
 };
 use gdl_patchgan::{GanLoss, PatchGanConfig};
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
@@ -289,7 +289,8 @@ fn checkpoints_that_do_not_fit_are_refused() {
 #[test]
 fn bad_settings_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&str, fn(&mut TrainerConfig)); 10] = [
+    type Spoil = fn(&mut TrainerConfig);
+    let cases: [(&str, Spoil); 10] = [
         ("size", |c| c.data.size = 0),
         ("size", |c| c.data.size = 18),
         ("size", |c| c.model.discriminator.n_layers = 3),
@@ -365,4 +366,15 @@ fn depth_and_upsampling_are_free() {
     assert_eq!(resize["model.11.weight"], [4, 8, 3, 3]);
     let unet = keys(GeneratorConfig::unet(2).upsampling(Upsampling::Resize));
     assert_eq!(unet["model.model.3.weight"], [3, 4, 3, 3]);
+}
+
+#[test]
+fn scores_compare_with_doing_nothing() {
+    let grey = |v: f32| vec![Tensor::full(v, (3, 4, 4), &DEV).unwrap(); 2];
+    let score = eval::score(&grey(0.0), &grey(0.4), &grey(0.5)).unwrap();
+    // Differences of 0.1 and 0.5 everywhere: 20 dB and 6.02 dB.
+    assert!((score.psnr - 20.0).abs() < 1e-4 && (score.gain() - 13.9794).abs() < 1e-4, "{score:?}");
+    assert_eq!(score.count, 2);
+    assert!(eval::score(&[], &[], &[]).is_err());
+    assert!(eval::score(&grey(0.0), &grey(0.0)[..1], &grey(0.0)).is_err());
 }
