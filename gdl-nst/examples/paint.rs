@@ -2,7 +2,7 @@
 //! those of `NstConfig`, their values JSON.
 
 use gdl_nst::{NstConfig, StyleTransfer};
-use gdl_vgg::{VggConfig, VggWeights};
+use gdl_vgg::VggWeights;
 use std::ops::ControlFlow;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -10,14 +10,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [content, style, out, weights, settings @ ..] = args.as_slice() else {
         return Err("usage: paint CONTENT STYLE OUT.png WEIGHTS|random [key=value ...]".into());
     };
-    let mut config = serde_json::to_value(NstConfig::default())?;
+    let base = if weights == "random" { NstConfig::untrained() } else { NstConfig::default() };
+    let mut config = serde_json::to_value(base)?;
     for setting in settings {
         let (key, value) = setting.split_once('=').ok_or("a setting is key=value")?;
         config[key] = serde_json::from_str(value)?;
     }
     let config: NstConfig = serde_json::from_value(config)?;
     let weights = match weights.as_str() {
-        "random" => VggWeights::random(&VggConfig::default(), config.seed)?,
+        "random" => VggWeights::random(&NstConfig::untrained_network(), config.seed)?,
         file => VggWeights::open(file)?,
     };
     let options = gdl_image_io::LoadOptions::default();

@@ -93,7 +93,11 @@ impl StyleTransfer {
         }
         let vgg = Objective::network(config, weights, DType::F32, device)?;
         let scales = config.scales();
-        let start = initial(config, &content, &moved)?;
+        let content = match (config.init, moved.first()) {
+            (Init::Recoloured, Some(style)) => crate::colour::match_colours(&content, &style.image)?,
+            _ => content,
+        };
+        let start = initial(config, &content)?;
         let stage = Stage::new(config, weights, &vgg, &content, &moved, scales[0].size, &start)?;
         Ok(Self {
             config: config.clone(),
@@ -148,7 +152,8 @@ impl StyleTransfer {
             self.at += 1;
             self.done_here = 0;
         }
-        let losses = self.stage.step(self.done + 1)?;
+        let rate = self.config.rate() * falling(self.done_here, self.scales[self.at].steps);
+        let losses = self.stage.step(self.done + 1, rate)?;
         self.done += 1;
         self.done_here += 1;
         let (_, _, height, width) = self.stage.image.dims4()?;
@@ -220,21 +225,22 @@ impl Stage {
         Ok(Self { objective, image, optimizer })
     }
 
-    fn step(&mut self, step: usize) -> Result<Losses> {
+    fn step(&mut self, step: usize, rate: f64) -> Result<Losses> {
         let before = self.image.as_detached_tensor().copy()?;
-        let taken = self.try_step(step);
+        let taken = self.try_step(step, rate);
         if taken.is_err() {
             self.image.set(&before)?;
         }
         taken
     }
 
-    fn try_step(&mut self, step: usize) -> Result<Losses> {
+    fn try_step(&mut self, step: usize, rate: f64) -> Result<Losses> {
         let (objective, image) = (&self.objective, &self.image);
         let losses = match &mut self.optimizer {
             Minimizer::Adam(adam) => {
                 let (losses, grads) = objective.gradients(image)?;
                 finite(&losses, step)?;
+                adam.set_learning_rate(rate);
                 adam.step(&grads)?;
                 losses
             }
@@ -255,6 +261,12 @@ impl Stage {
         self.image.set(&clamped)?;
         Ok(losses)
     }
+}
+
+/// Adam's rate at step `i` of `n` as a part of its first: half a cosine, from 1 to 0.1.
+fn falling(i: usize, n: usize) -> f64 {
+    let progress = i as f64 / n.max(2).saturating_sub(1) as f64;
+    0.55 + 0.45 * (std::f64::consts::PI * progress).cos()
 }
 
 fn check_picture(what: &'static str, picture: &Tensor) -> Result<()> {
@@ -284,15 +296,13 @@ fn fit((h, w): (usize, usize), size: usize, last: Tap) -> (usize, usize) {
 }
 
 /// The picture to start from; its size does not matter.
-fn initial(config: &NstConfig, content: &Tensor, styles: &[Style]) -> Result<Tensor> {
-    let first = Scale { size: config.scales()[0].size, steps: 0 };
+fn initial(config: &NstConfig, content: &Tensor) -> Result<Tensor> {
     let (_, h, w) = content.dims3()?;
-    let (h, w) = fit((h, w), first.size, Tap::relu(1, 1));
-    Ok(match (config.init, styles.first()) {
-        (Init::Recoloured, Some(style)) => crate::colour::match_colours(content, &style.image)?,
-        (Init::Content | Init::Recoloured, _) => content.clone(),
-        (Init::Gray, _) => Tensor::full(0.5f32, (3, h, w), content.device())?,
-        (Init::Noise, _) => {
+    let (h, w) = fit((h, w), config.scales()[0].size, Tap::relu(1, 1));
+    Ok(match config.init {
+        Init::Content | Init::Recoloured => content.clone(),
+        Init::Gray => Tensor::full(0.5f32, (3, h, w), content.device())?,
+        Init::Noise => {
             let noise = SharedRng::seed(config.seed).randn((3, h, w), DType::F32, &Device::Cpu)?;
             noise.affine(0.15, 0.5)?.clamp(0f32, 1f32)?.to_device(content.device())?
         }

@@ -3,7 +3,8 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use gdl_nst::{
-    Error, Init, NstConfig, Objective, OptimizerKind, Style, StyleTransfer, content_loss, style_loss, tv_loss,
+    Error, Init, NstConfig, Objective, OptimizerKind, Statistics, Style, StyleTransfer, content_loss,
+    covariance_loss, mean_and_covariance, style_loss, tv_loss,
 };
 use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
 use gdl_train::SharedRng;
@@ -32,9 +33,16 @@ fn losses_and_gradients_are_pytorchs() {
         ("content", [1.0, 0.0, 0.0]),
         ("style", [0.0, 1.0, 0.0]),
         ("tv", [0.0, 0.0, 1.0]),
+        ("covariance", [0.0, 1.0, 0.0]),
         ("total", [content, style, tv]),
     ] {
-        let config = NstConfig { content_weight: c, style_weight: s, tv_weight: t, ..NstConfig::default() };
+        let mut config =
+            NstConfig { content_weight: c, style_weight: s, tv_weight: t, ..NstConfig::default() };
+        if name == "covariance" {
+            config.statistics = Statistics::Covariance;
+            config.style_levels = 2;
+            config.style_taps = Some(vec![Tap::relu(1, 1), Tap::relu(2, 1)]);
+        }
         let vgg = Objective::network(&config, &weights, DType::F64, &Device::Cpu).unwrap();
         let objective = Objective::new(&config, &weights, vgg, &fixture.get("content"), &styles).unwrap();
         let image = Var::from_tensor(&fixture.get("image")).unwrap();
@@ -59,6 +67,8 @@ fn losses_agree_with_finite_differences() {
     check_gradients(|x| content_loss(&x[0], &p), &[f.clone()], 1e-5, 1e-6);
     check_gradients(|x| style_loss(&x[0], &gram), &[f.clone()], 1e-5, 1e-6);
     check_gradients(|x| tv_loss(&x[0]), &[f.clone()], 1e-5, 1e-6);
+    let (mean, covariance) = mean_and_covariance(&draw(&[1, 3, 2, 7])).unwrap();
+    check_gradients(|x| covariance_loss(&x[0], &mean, &covariance), &[f.clone()], 1e-5, 1e-6);
     check_gradients(|x| gram_matrix(&x[0]), &[f.clone()], 1e-5, 1e-6);
     // Pictures without neighbours in one direction or both.
     check_gradients(|x| tv_loss(&x[0]), &[draw(&[1, 3, 1, 4])], 1e-5, 1e-6);
@@ -67,9 +77,11 @@ fn losses_agree_with_finite_differences() {
     let same = content_loss(&p, &p).unwrap().to_scalar::<f64>().unwrap();
     assert_eq!(same, 0.0);
     let zero = p.zeros_like().unwrap();
-    let (none, one) = (content_loss(&zero, &zero).unwrap(), content_loss(&zero, &p).unwrap());
-    assert_eq!(none.to_scalar::<f64>().unwrap(), 0.0);
-    assert!((one.to_scalar::<f64>().unwrap() - 1.0).abs() < 1e-12);
+    let none = content_loss(&zero, &zero).unwrap().to_scalar::<f64>().unwrap();
+    assert_eq!(none, 0.0);
+    let means = p.mean_keepdim((2, 3)).unwrap().broadcast_as(p.shape()).unwrap();
+    let one = content_loss(&means, &p).unwrap().to_scalar::<f64>().unwrap();
+    assert!((one - 1.0).abs() < 1e-12);
 }
 
 fn small_weights() -> VggWeights {
@@ -195,6 +207,24 @@ fn a_loss_that_is_not_finite_names_the_step_and_keeps_the_picture() {
         assert_bitwise(&transfer.image().unwrap(), &good, "the picture before the step");
         assert!(transfer.set_weights(1.0, -1.0, 1.0).is_err());
     }
+}
+
+#[test]
+fn the_untrained_preset_paints() {
+    let (content, styles) = pictures();
+    let weights = VggWeights::random(&NstConfig::untrained_network(), 0).unwrap();
+    let config = NstConfig { size: 32, steps: 12, ..NstConfig::untrained() };
+    let mut transfer = StyleTransfer::new(&config, &weights, &content, &styles).unwrap();
+    let (mut first, mut last) = (0.0, 0.0);
+    let picture = transfer.run(|r| {
+        if r.step == 1 {
+            first = r.losses.total;
+        }
+        last = r.losses.total;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(picture.unwrap().dims(), [3, 19, 32]);
+    assert!(last < 0.8 * first, "{first} {last}");
 }
 
 #[test]

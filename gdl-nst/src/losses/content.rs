@@ -1,14 +1,15 @@
-use super::relative_mse;
+use super::mse_relative_to;
 use candle_core::{Result, Tensor};
 
 /// How far features are from those of the content picture.
 ///
-/// `L = mean((F - P)^2) / mean(P^2)` for features F and target P
+/// `L = mean((F - P)^2) / mean((P - mean of P's channel)^2)` for features F and target P
 ///
-/// Relative to the target, so that it does not depend on how a network's activations are scaled.
+/// The part of the target's variation over the picture that the features miss: 0 when equal, 1 when every position has
+/// the channel's mean. So it depends neither on how a network's activations are scaled nor on their offset.
 ///
 /// # Shape
-/// Two tensors of one shape, usually (1, C, H, W), to a scalar.
+/// Two tensors of shape (N, C, H, W), to a scalar.
 ///
 /// # Errors
 /// When the shapes differ.
@@ -16,5 +17,6 @@ use candle_core::{Result, Tensor};
 /// # Source
 /// Gatys, Ecker and Bethge 2016, equation 1, which takes half the sum instead.
 pub fn content_loss(features: &Tensor, target: &Tensor) -> Result<Tensor> {
-    relative_mse(features, target)
+    let variation = target.broadcast_sub(&target.mean_keepdim((2, 3))?)?;
+    mse_relative_to(features, target, &variation)
 }

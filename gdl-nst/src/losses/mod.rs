@@ -1,8 +1,10 @@
 mod content;
+mod covariance;
 mod style;
 mod tv;
 
 pub use content::content_loss;
+pub use covariance::{covariance_loss, mean_and_covariance};
 pub use style::style_loss;
 pub use tv::tv_loss;
 
@@ -23,10 +25,18 @@ pub struct Losses {
 }
 
 /// `mean((x - target)^2) / mean(target^2)`: 0 when equal, 1 when `x` is 0 everywhere.
-///
-/// Where the target itself is 0 everywhere there is nothing to be relative to, and the mean square is taken as it is.
 fn relative_mse(x: &Tensor, target: &Tensor) -> Result<Tensor> {
-    let energy: f64 = target.sqr()?.mean_all()?.to_dtype(candle_core::DType::F64)?.to_scalar()?;
-    let scale = if energy > f64::MIN_POSITIVE { 1.0 / energy } else { 1.0 };
+    mse_relative_to(x, target, target)
+}
+
+/// `mean((x - target)^2) / mean(yardstick^2)`.
+///
+/// Where the yardstick is 0 everywhere there is nothing to be relative to, and the mean square is taken as it is.
+fn mse_relative_to(x: &Tensor, target: &Tensor, yardstick: &Tensor) -> Result<Tensor> {
+    let energy: f64 = yardstick.sqr()?.mean_all()?.to_dtype(candle_core::DType::F64)?.to_scalar()?;
+    let scale = if energy > NOTHING { 1.0 / energy } else { 1.0 };
     (x - target)?.sqr()?.mean_all()? * scale
 }
+
+/// A mean square below this is rounding: activations are of the order of 1.
+const NOTHING: f64 = 1e-20;
