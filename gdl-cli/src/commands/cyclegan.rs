@@ -1,6 +1,6 @@
 //! `gdl cyclegan`: unpaired translation between two sets of pictures.
 
-use super::{Context, RunPlace, values};
+use super::{Context, Kind, RunPlace, values};
 use crate::{console::UsageError, progress::Progress};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
@@ -154,6 +154,7 @@ fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
     let place = RunPlace::look(&args.out);
     let mut trainer = if args.resume {
+        Kind::CycleGan.check(&args.out)?;
         Trainer::resume(&args.out, &context.device)?
     } else {
         check_pictures(args)?;
@@ -238,6 +239,7 @@ fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
         DirectionName::Ab => Direction::AtoB,
         DirectionName::Ba => Direction::BtoA,
     };
+    Kind::CycleGan.check(&args.run)?;
     let jobs = plan(&args.inputs, &args.out)?;
     let translator = Translator::load(&args.run, direction, &context.device)?;
     std::fs::create_dir_all(&args.out).with_context(|| {

@@ -12,7 +12,7 @@ use crate::{
     device,
 };
 use anyhow::Result;
-use run_place::RunPlace;
+use run_place::{Kind, RunPlace};
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Result<()> {

@@ -1,5 +1,6 @@
-//! What becomes of a new run directory when the training in it fails.
+//! Run directories: which command they belong to, and what becomes of a new one when the training in it fails.
 
+use anyhow::{Result, ensure};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -47,5 +48,38 @@ impl RunPlace {
             }
         }
         trained
+    }
+}
+
+/// The command that a run was trained by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    CycleGan,
+    Text,
+}
+
+impl Kind {
+    /// Refuses a run of another command, which the library could only call unreadable. What is no run at all, the
+    /// library says better.
+    pub(crate) fn check(self, run: &Path) -> Result<()> {
+        let config = fs::read(run.join(FILES[0])).ok();
+        let config = config.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        let kind = config.and_then(|config| match (config.get("kind"), config.get("data")) {
+            (Some(_), None) => Some(Self::Text),
+            (None, Some(_)) => Some(Self::CycleGan),
+            _ => None,
+        });
+        if let Some(kind) = kind {
+            let [is, wanted] = [kind, self].map(|kind| match kind {
+                Self::CycleGan => "gdl cyclegan",
+                Self::Text => "gdl text",
+            });
+            ensure!(
+                kind == self,
+                "{}: is a run of `{is} train`; use it with `{is}`, or name a run of `{wanted} train`",
+                run.display()
+            );
+        }
+        Ok(())
     }
 }

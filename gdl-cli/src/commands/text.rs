@@ -1,6 +1,6 @@
 //! `gdl text`: language models.
 
-use super::{Context, RunPlace, values};
+use super::{Context, Kind, RunPlace, values};
 use crate::{console::UsageError, progress::Progress};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
@@ -210,6 +210,7 @@ fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let corpus = corpus(&args.corpus)?;
     let place = RunPlace::look(&args.out);
     let (mut trainer, run) = if args.resume {
+        Kind::Text.check(&args.out)?;
         let run = RunDir::open(&args.out)?;
         (Trainer::resume(&run, &corpus, args.length(), &context.device)?, run)
     } else {
@@ -278,6 +279,7 @@ impl TrainingBar {
 }
 
 fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
+    Kind::Text.check(&args.run)?;
     let model = TextModel::load(&args.run, &context.device)?;
     let report = model.eval(&corpus(&args.file)?)?;
     let mut out = io::stdout().lock();
@@ -293,6 +295,7 @@ fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
 }
 
 fn generate(args: &GenerateArgs, context: &Context) -> Result<()> {
+    Kind::Text.check(&args.run)?;
     let model = TextModel::load(&args.run, &context.device)?;
     let config = GenerateConfig {
         prompt: args.prompt.clone(),

@@ -181,8 +181,13 @@ fn broken_runs_are_named() {
     dir.fails("cyclegan translate gone a --out made", &["gone", "config.json"]);
     dir.fails("cyclegan translate corpus.txt a --out made", &["corpus.txt", "config.json"]);
     dir.succeeds("text train corpus.txt --out text --hidden 8 --batch 2 --seq 8 --steps 1 --quiet");
-    dir.fails("cyclegan translate text a --out made", &["text/config.json"]);
-    dir.fails("text generate run", &["run/config.json"]);
+    let says = ["text: is a run of `gdl text train`", "name a run of `gdl cyclegan train`"];
+    dir.fails("cyclegan translate text a --out made", &says);
+    dir.fails("cyclegan train --out text --resume", &says);
+    let says = ["run: is a run of `gdl cyclegan train`", "name a run of `gdl text train`"];
+    for command in ["generate run", "eval run corpus.txt", "train corpus.txt --out run --resume"] {
+        dir.fails(&format!("text {command}"), &says);
+    }
     for file in ["config.json", "weights.safetensors"] {
         let run = format!("no-{file}");
         dir.copy("run", &run);
