@@ -228,8 +228,11 @@ pub(crate) fn assert_same(got: &Tensors, want: &Tensors) {
     }
 }
 
-/// What tampering does to one tensor: each has to be noticed, and named.
-pub(crate) fn tamperings(key: &str) -> [(&'static str, Box<dyn FnOnce(&mut Tensors)>); 3] {
+/// A name, and a change to a run's weights.
+type Tampering = (&'static str, Box<dyn FnOnce(&mut Tensors)>);
+
+/// What can be done to one tensor: each has to be noticed, and named.
+pub(crate) fn tamperings(key: &str) -> [Tampering; 3] {
     let (gone, shaped) = (key.to_string(), key.to_string());
     let zeros = || Tensor::zeros((3, 5), candle_core::DType::F32, &Device::Cpu).unwrap();
     [
