@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use candle_core::Tensor;
 use clap::{Args, ValueEnum};
 use gdl_image_io::{LoadOptions, check_writable, images_at, load_image, save_image};
-use gdl_nst::{Init, NstConfig, OptimizerKind, StepReport, Style, StyleTransfer, builtin};
-use gdl_vgg::{Arch, Tap, VggConfig, VggWeights};
+use gdl_nst::{NstConfig, OptimizerKind, StepReport, Style, StyleTransfer, builtin};
+use gdl_vgg::{Arch, Tap, VggWeights};
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -15,6 +15,8 @@ use std::{
 
 /// Pictures that are drawn inside the program are named with this before their name.
 const BUILTIN: &str = "builtin:";
+/// The network that needs no weights, under `--weights`.
+const RANDOM: &str = "random";
 
 /// Flags of `gdl nst`.
 #[derive(Debug, Args)]
@@ -65,8 +67,7 @@ enum Optimizer {
 
 impl NstArgs {
     fn config(&self) -> NstConfig {
-        let defaults = NstConfig::default();
-        let random = self.weights == "random";
+        let defaults = if self.weights == RANDOM { NstConfig::untrained() } else { NstConfig::default() };
         let (optimizer, steps) = match self.optimizer {
             Optimizer::Adam => (OptimizerKind::Adam, 300),
             Optimizer::Lbfgs => (OptimizerKind::Lbfgs, 100),
@@ -78,8 +79,6 @@ impl NstArgs {
             size: self.size,
             steps: self.steps.unwrap_or(steps),
             optimizer,
-            // Random features see textures but hardly colours.
-            init: if random { Init::Recoloured } else { defaults.init },
             seed: self.seed,
             ..defaults
         }
@@ -157,7 +156,7 @@ fn style_paths(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// The network that `--weights` names.
 fn weights(name: &str, seed: u64, context: &Context) -> Result<VggWeights> {
     let arch = match name {
-        "random" => return Ok(VggWeights::random(&VggConfig::default(), seed)?),
+        RANDOM => return Ok(VggWeights::random(&NstConfig::untrained_network(), seed)?),
         "vgg16" => Arch::Vgg16,
         "vgg19" => Arch::Vgg19,
         path => return VggWeights::open(path).context("--weights (vgg19, vgg16, random or a file)"),

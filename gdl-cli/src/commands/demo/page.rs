@@ -12,15 +12,15 @@ pub(crate) struct Page {
 impl Page {
     /// Begins a section with a heading and a paragraph.
     pub(crate) fn section(&mut self, heading: &str, text: &str) {
-        let _ = write!(self.body, "\n<h2>{}</h2>\n<p>{}</p>\n", escape(heading), escape(text));
+        let _ = writeln!(self.body, "\n<h2>{}</h2>\n<p>{}</p>", escape(heading), escape(text));
     }
 
     /// A picture with a caption; `pixelated` keeps hard pixel edges when a small picture is shown large.
     pub(crate) fn picture(&mut self, png: &[u8], caption: &str, pixelated: bool) {
         let class = if pixelated { " class=\"pixels\"" } else { "" };
-        let _ = write!(
+        let _ = writeln!(
             self.body,
-            "<figure><img{class} alt=\"{0}\" src=\"data:image/png;base64,{1}\"><figcaption>{0}</figcaption></figure>\n",
+            "<figure><img{class} alt=\"{0}\" src=\"data:image/png;base64,{1}\"><figcaption>{0}</figcaption></figure>",
             escape(caption),
             STANDARD.encode(png)
         );
@@ -52,7 +52,7 @@ impl Page {
 
     /// What to type to go on from here.
     pub(crate) fn command(&mut self, lead: &str, command: &str) {
-        let _ = write!(self.body, "<p>{}</p>\n<pre>{}</pre>\n", escape(lead), escape(command));
+        let _ = writeln!(self.body, "<p>{}</p>\n<pre>{}</pre>", escape(lead), escape(command));
     }
 
     /// The whole file.

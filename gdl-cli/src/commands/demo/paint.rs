@@ -4,9 +4,9 @@ use super::{Demo, page::Page};
 use crate::{commands::nst::describe, progress::Progress};
 use anyhow::Result;
 use gdl_image_io::{encode_png, save_image};
-use gdl_nst::{Init, NstConfig, StyleTransfer, builtin};
+use gdl_nst::{NstConfig, StyleTransfer, builtin};
 use gdl_train::plot::{PlotOptions, Series, line_chart_svg};
-use gdl_vgg::{Pooling, Tap, VggConfig, VggWeights};
+use gdl_vgg::VggWeights;
 use std::ops::ControlFlow;
 
 /// Pixels on the longer side of the painting.
@@ -16,17 +16,9 @@ const SIZE: usize = 320;
 pub(super) fn paint(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     let content = builtin::content(SIZE)?.to_device(&demo.context.device)?;
     let style = builtin::style(builtin::Style::Swirl, SIZE)?;
-    let weights =
-        VggWeights::random(&VggConfig { upto: Tap::relu(3, 1), ..VggConfig::default() }, demo.seed)?;
-    let config = NstConfig {
-        size: SIZE,
-        min_size: SIZE / 2,
-        steps: 120,
-        init: Init::Recoloured,
-        pooling: Pooling::Average,
-        seed: demo.seed,
-        ..NstConfig::default()
-    };
+    let weights = VggWeights::random(&NstConfig::untrained_network(), demo.seed)?;
+    let config =
+        NstConfig { size: SIZE, min_size: SIZE / 2, steps: 120, seed: demo.seed, ..NstConfig::untrained() };
     let mut transfer = StyleTransfer::new(&config, &weights, &content, &[style.clone().into()])?;
     let mut progress = Progress::new(demo.context.verbosity, "paint", transfer.total_steps() as u64);
     let mut curve = Vec::new();
