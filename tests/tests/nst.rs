@@ -64,12 +64,12 @@ fn losses_agree_with_finite_differences() {
     let (f, p) = (draw(&[1, 3, 4, 5]), draw(&[1, 3, 4, 5]));
     let gram = gram_matrix(&draw(&[1, 3, 2, 7])).unwrap();
     // Polynomials of degree 4 at most: central differences of 1e-5 leave rounding, about 1e-11 / 1e-5 of the value.
-    check_gradients(|x| content_loss(&x[0], &p), &[f.clone()], 1e-5, 1e-6);
-    check_gradients(|x| style_loss(&x[0], &gram), &[f.clone()], 1e-5, 1e-6);
-    check_gradients(|x| tv_loss(&x[0]), &[f.clone()], 1e-5, 1e-6);
+    check_gradients(|x| content_loss(&x[0], &p), std::slice::from_ref(&f), 1e-5, 1e-6);
+    check_gradients(|x| style_loss(&x[0], &gram), std::slice::from_ref(&f), 1e-5, 1e-6);
+    check_gradients(|x| tv_loss(&x[0]), std::slice::from_ref(&f), 1e-5, 1e-6);
     let (mean, covariance) = mean_and_covariance(&draw(&[1, 3, 2, 7])).unwrap();
-    check_gradients(|x| covariance_loss(&x[0], &mean, &covariance), &[f.clone()], 1e-5, 1e-6);
-    check_gradients(|x| gram_matrix(&x[0]), &[f.clone()], 1e-5, 1e-6);
+    check_gradients(|x| covariance_loss(&x[0], &mean, &covariance), std::slice::from_ref(&f), 1e-5, 1e-6);
+    check_gradients(|x| gram_matrix(&x[0]), std::slice::from_ref(&f), 1e-5, 1e-6);
     // Pictures without neighbours in one direction or both.
     check_gradients(|x| tv_loss(&x[0]), &[draw(&[1, 3, 1, 4])], 1e-5, 1e-6);
     let dot = tv_loss(&draw(&[1, 3, 1, 1])).unwrap().to_scalar::<f64>().unwrap();
