@@ -41,7 +41,7 @@ pub(crate) struct NstArgs {
     /// How much the content counts [default: 1]
     #[arg(long, value_name = "W", value_parser = values::non_negative)]
     content_weight: Option<f64>,
-    /// How much the style counts [default: 20]
+    /// How much the style counts [default: 30; 20 with random weights]
     #[arg(long, value_name = "W", value_parser = values::non_negative)]
     style_weight: Option<f64>,
     /// How much smoothness (total variation) counts [default: 2]

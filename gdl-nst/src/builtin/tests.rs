@@ -11,7 +11,8 @@ fn mean_difference(a: &Tensor, b: &Tensor) -> f32 {
 
 #[test]
 fn pictures_come_out_the_same_in_range_and_not_flat() {
-    let draws: [(&str, fn() -> Result<Tensor>); 5] = [
+    type Draw = (&'static str, fn() -> Result<Tensor>);
+    let draws: [Draw; 5] = [
         ("harbour", || content(40)),
         ("swirl", || style(Style::Swirl, 40)),
         ("glass", || style(Style::Glass, 40)),
