@@ -476,7 +476,9 @@ fn the_same_seed_writes_the_same() {
     for level in [Level::Char, Level::Word] {
         let config = TrainConfig { tokenizer: config(level), ..small() };
         let mut trainer = Trainer::new(&corpus, config, &CPU).unwrap();
-        (0..10).for_each(|_| drop(trainer.step().unwrap()));
+        for _ in 0..10 {
+            trainer.step().unwrap();
+        }
         let write = |temperature: f64, seed: u64, top_k: Option<usize>| {
             let prompt = "The fox".to_string();
             let config = GenerateConfig { prompt, length: 40, temperature, seed, top_k };
