@@ -178,11 +178,10 @@ fn differentiate(
     (out.detach(), vars.iter().map(|v| grads.get(v).cloned().unwrap_or_else(|| zero(v))).collect())
 }
 
+type Path<'a> = &'a dyn Fn(&[Tensor], SequenceParams<'_>) -> Result<Vec<Tensor>>;
+
 /// Kernel and composition, in f64 and f32, for every direction, with and without lengths.
-fn compare_paths(
-    shapes: impl Fn(Sizes) -> Vec<Vec<usize>>,
-    paths: [&dyn Fn(&[Tensor], SequenceParams<'_>) -> Result<Vec<Tensor>>; 2],
-) {
+fn compare_paths(shapes: impl Fn(Sizes) -> Vec<Vec<usize>>, paths: [Path<'_>; 2]) {
     let rng = SharedRng::seed(8);
     for sizes in SIZES {
         let lengths = draw_lengths(&rng, sizes);
