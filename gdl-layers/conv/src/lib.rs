@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod bands;
 mod config;
 mod conv2d;
 mod conv_transpose2d;
 mod cpu;
+mod direct;
 mod geometry;
 mod pad2d;
 mod pool2d;
 pub mod reference;
+mod simd;
 mod upsample_nearest2d;
+mod winograd;
 
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, IntoPair};
 pub use conv_transpose2d::{ConvTranspose2d, ConvTranspose2dParams, conv_transpose2d};

@@ -3,7 +3,7 @@
 //! The gradients of each are the others with the same [`Geometry`]. Gradients are taken of detached tensors:
 //! there is no second-order derivative.
 
-use super::kernel;
+use super::kernel::{self, Kernels};
 use crate::cpu::by_dtype;
 use crate::geometry::Geometry;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
@@ -69,18 +69,18 @@ fn bias_gradient(bias: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
     bias.track_op().then(|| grad.apply_op1_no_bwd(&ChannelSums)).transpose()
 }
 
-fn correlate<T: Float>(x: Arg<'_>, w: Arg<'_>, bias: Option<Arg<'_>>, g: &Geometry) -> Result<Vec<T>> {
+fn correlate<T: Kernels>(x: Arg<'_>, w: Arg<'_>, bias: Option<Arg<'_>>, g: &Geometry) -> Result<Vec<T>> {
     let bias = bias.map(|b| contiguous::<T>(b.0, b.1)).transpose()?;
-    Ok(kernel::correlate(&contiguous(x.0, x.1)?, &contiguous(w.0, w.1)?, bias.as_deref(), g))
+    Ok(T::correlate(&contiguous(x.0, x.1)?, &contiguous(w.0, w.1)?, bias.as_deref(), g))
 }
 
-fn scatter<T: Float>(x: Arg<'_>, w: Arg<'_>, bias: Option<Arg<'_>>, g: &Geometry) -> Result<Vec<T>> {
+fn scatter<T: Kernels>(x: Arg<'_>, w: Arg<'_>, bias: Option<Arg<'_>>, g: &Geometry) -> Result<Vec<T>> {
     let bias = bias.map(|b| contiguous::<T>(b.0, b.1)).transpose()?;
-    Ok(kernel::scatter(&contiguous(x.0, x.1)?, &contiguous(w.0, w.1)?, bias.as_deref(), g))
+    Ok(T::scatter(&contiguous(x.0, x.1)?, &contiguous(w.0, w.1)?, bias.as_deref(), g))
 }
 
-fn weight_gradient<T: Float>(big: Arg<'_>, small: Arg<'_>, g: &Geometry) -> Result<Vec<T>> {
-    Ok(kernel::weight_gradient(&contiguous::<T>(big.0, big.1)?, &contiguous(small.0, small.1)?, g))
+fn weight_gradient<T: Kernels>(big: Arg<'_>, small: Arg<'_>, g: &Geometry) -> Result<Vec<T>> {
+    Ok(T::weight_gradient(&contiguous(big.0, big.1)?, &contiguous(small.0, small.1)?, g))
 }
 
 fn channel_sums<T: Float>(x: Arg<'_>) -> Result<Vec<T>> {

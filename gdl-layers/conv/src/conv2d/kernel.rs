@@ -4,10 +4,50 @@
 //! sum that is added in a fixed order. So the result does not depend on the number of threads.
 
 use super::columns::{block_pixels, blocks, col2im, im2col, is_pointwise};
+use super::single;
 use crate::cpu::with_scratch;
 use crate::geometry::Geometry;
+use crate::simd::Isa;
 use gdl_kernels::gemm::{Float, Mat, Threads, gemm};
 use gdl_kernels::par;
+
+/// An element type with kernels of its own: f64 takes the columns, which are exact; f32 whatever is fastest.
+pub(crate) trait Kernels: Float {
+    /// Convolution: `x` is the big image, the result the small one.
+    fn correlate(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self>;
+    /// Transposed convolution: `x` is the small image, the result the big one.
+    fn scatter(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self>;
+    /// The gradient of the weights, from the big and the small image.
+    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry) -> Vec<Self>;
+}
+
+impl Kernels for f64 {
+    fn correlate(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
+        correlate(x, w, bias, g)
+    }
+
+    fn scatter(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
+        scatter(x, w, bias, g)
+    }
+
+    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry) -> Vec<Self> {
+        weight_gradient(big, small, g)
+    }
+}
+
+impl Kernels for f32 {
+    fn correlate(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
+        single::correlate(Isa::best(), x, w, bias, g)
+    }
+
+    fn scatter(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
+        single::scatter(Isa::best(), x, w, bias, g)
+    }
+
+    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry) -> Vec<Self> {
+        single::weight_gradient(Isa::best(), big, small, g)
+    }
+}
 
 /// How many tasks a loop should have, so that a few threads share them evenly.
 const TASKS: usize = 8;
@@ -197,7 +237,7 @@ fn weight_gradient_columns<T: Float>(big: &[T], small: &[T], g: &Geometry) -> Ve
 }
 
 /// The weights of [`Geometry::mirrored`]: both spatial axes flipped, the channel axes of each group swapped.
-fn flip<T: Float>(w: &[T], g: &Geometry) -> Vec<T> {
+pub(super) fn flip<T: Float>(w: &[T], g: &Geometry) -> Vec<T> {
     let ((c_big, c_small), taps) = (g.group_channels(), g.taps());
     let mut out = vec![T::ZERO; w.len()];
     par::chunks_mut(&mut out, c_small * taps, |channel, values| {

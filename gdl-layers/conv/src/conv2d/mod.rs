@@ -3,6 +3,10 @@ pub(crate) mod cpu;
 mod kernel;
 mod layer;
 mod reference;
+mod single;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod single_tests;
 
 pub(crate) use reference::windows;
 
@@ -41,6 +45,12 @@ impl Default for Conv2dParams {
 ///
 /// `x` `(N, C, H, W)`, `w` `(O, C / groups, kh, kw)`, `bias` `(O)`, result `(N, O, H', W')` with
 /// `H' = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1`. `N` may be 0.
+///
+/// # Accuracy
+///
+/// On the CPU in f32, 3x3 kernels of stride 1 over images of 24 pixels or more with 16 channels or more go by
+/// Winograd's algorithm, whose rounding is some five times that of the plain sum: 8e-7 of the result's standard
+/// deviation at the root mean square, for 64 channels. f64 is always summed plainly.
 ///
 /// # Errors
 ///
