@@ -55,10 +55,14 @@ impl DeviceName {
 
 /// Sets the number of threads that all kernels use; 0 leaves the choice to the machine.
 ///
-/// To be called before anything computes.
+/// To be called first thing in the program: candle reads its number from the environment when it first computes.
 pub(crate) fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Ok(());
+    }
+    for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        // SAFETY: the program has started no thread yet, so nothing can read the environment meanwhile.
+        unsafe { std::env::set_var(name, threads.to_string()) };
     }
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads: the thread pool")
 }

@@ -28,13 +28,12 @@ pub(super) fn translate(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     let size = config.data.size;
     let mut trainer = Trainer::create(&run, config, OnExisting::Overwrite, &demo.context.device)?;
     let mut bar = TrainingBar::new(demo.context, "translate", &trainer);
-    let mut curves =
-        ["validity", "reconstruction", "identity", "discriminators"].map(|name| (name, Vec::new()));
+    let mut curves = ["validity", "reconstruction", "discriminators"].map(|name| (name, Vec::new()));
     trainer.run(|event| {
         bar.show(event);
         if let Event::Step(step) = event {
             let l = &step.losses;
-            let values = [l.validity(), l.reconstruction(), l.identity(), l.discriminator()];
+            let values = [l.validity(), l.reconstruction(), l.discriminator()];
             for ((_, points), value) in curves.iter_mut().zip(values) {
                 points.push((step.step as f64, value));
             }

@@ -58,8 +58,10 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     );
     let mut fables = String::new();
     for temperature in TEMPERATURES {
+        // After an empty line comes a title.
+        let prompt = "\n\n".to_string();
         let config =
-            GenerateConfig { length: 260, temperature, seed: demo.seed, ..GenerateConfig::default() };
+            GenerateConfig { prompt, length: 260, temperature, seed: demo.seed, ..GenerateConfig::default() };
         let text = trainer.generate(&config, |_| ControlFlow::Continue(()))?;
         let _ = writeln!(fables, "--- temperature {temperature} ---\n{}\n", text.trim());
         page.passage(&format!("temperature {temperature}"), &text);
