@@ -60,7 +60,7 @@ pub(super) fn translate(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
         &format!(
             "A CycleGAN has seen summer landscapes and autumn evenings, never the same place in both, and has learnt to turn \
              one into the other. These scenes are new to it. Because they are drawn by code, the true counterpart is known: \
-             the translations come within {:.1} dB (PSNR) of it, where leaving the picture as it is gives {:.1} dB.",
+             the translations reach a PSNR of {:.1} dB against it, and leaving the pictures as they are {:.1} dB.",
             score.psnr, score.nothing
         ),
     );
