@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use clap::{Args, ValueEnum};
 use gdl_image_io::{LoadOptions, check_writable, images_at, load_image, save_image};
 use gdl_nst::{NstConfig, OptimizerKind, StepReport, Style, StyleTransfer, builtin};
+use gdl_train::ThroughputMeter;
 use gdl_vgg::{Arch, Tap, VggWeights};
 use std::{
     ops::ControlFlow,
@@ -105,25 +106,46 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
         config.style_taps_of(&weights).iter().map(Tap::to_string).collect::<Vec<_>>().join(", "),
     ));
     let mut transfer = StyleTransfer::new(&config, &weights, &content, &styles)?;
-    let mut progress = Progress::new(say, "paint", transfer.total_steps() as u64);
+    let mut bar = PaintBar::new(context, &transfer);
     let image = transfer.run(|report| {
-        progress.at(report.step as u64, describe(report));
+        bar.show(report);
         ControlFlow::Continue(())
     })?;
-    progress.finish();
+    bar.progress.finish();
     save_image(&image, &args.out)?;
     let (_, h, w) = image.dims3()?;
     say.say(format_args!("{}: {w}x{h}", args.out.display()));
     Ok(())
 }
 
-/// One line about a step, for beside the bar.
-pub(super) fn describe(report: &StepReport) -> String {
-    let l = &report.losses;
-    format!(
-        "{}x{} loss {:.4} (content {:.4}, style {:.4}, tv {:.4})",
-        report.width, report.height, l.total, l.content, l.style, l.tv
-    )
+/// The bar of a style transfer, with its losses and its rate.
+#[derive(Debug)]
+pub(super) struct PaintBar {
+    pub(super) progress: Progress,
+    meter: ThroughputMeter,
+}
+
+impl PaintBar {
+    pub(super) fn new(context: &Context, transfer: &StyleTransfer) -> Self {
+        let total = transfer.total_steps() as u64;
+        Self {
+            progress: Progress::new(context.verbosity, "paint", total),
+            meter: ThroughputMeter::new(0, Some(total)),
+        }
+    }
+
+    /// Shows what a step did.
+    pub(super) fn show(&mut self, report: &StepReport) {
+        self.meter.update(report.step as u64);
+        let (l, rate) = (&report.losses, self.meter.rate().unwrap_or(0.0));
+        self.progress.at(
+            report.step as u64,
+            format!(
+                "{}x{} loss {:.4} (content {:.4}, style {:.4}, tv {:.4})  {rate:.2} steps/s",
+                report.width, report.height, l.total, l.content, l.style, l.tv
+            ),
+        );
+    }
 }
 
 /// Reads a picture, or draws one of the program's own with `size` pixels on the longer side.

@@ -1,7 +1,7 @@
 //! The demo's style transfer: two drawn pictures, a seeded random network.
 
 use super::{Demo, page::Page};
-use crate::{commands::nst::describe, progress::Progress};
+use crate::commands::nst::PaintBar;
 use anyhow::Result;
 use gdl_image_io::{encode_png, save_image};
 use gdl_nst::{NstConfig, StyleTransfer, builtin};
@@ -20,14 +20,14 @@ pub(super) fn paint(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     let config =
         NstConfig { size: SIZE, min_size: SIZE / 2, steps: 120, seed: demo.seed, ..NstConfig::untrained() };
     let mut transfer = StyleTransfer::new(&config, &weights, &content, &[style.clone().into()])?;
-    let mut progress = Progress::new(demo.context.verbosity, "paint", transfer.total_steps() as u64);
+    let mut bar = PaintBar::new(demo.context, &transfer);
     let mut curve = Vec::new();
     let image = transfer.run(|report| {
-        progress.at(report.step as u64, describe(report));
+        bar.show(report);
         curve.push((report.step as f64, report.losses.total));
         ControlFlow::Continue(())
     })?;
-    progress.finish();
+    bar.progress.finish();
     save_image(&image, demo.out.join("painting.png"))?;
     save_image(&content, demo.out.join("content.png"))?;
     save_image(&style, demo.out.join("style.png"))?;
