@@ -74,9 +74,7 @@ impl CorpusMark {
     /// The mark of a corpus.
     pub fn new(corpus: &Corpus) -> Self {
         let text = corpus.text();
-        let hash = text
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
+        let hash = gdl_kernels::Fnv1a::of(text);
         Self { origin: corpus.origin().into(), bytes: text.len(), fnv1a: format!("{hash:016x}") }
     }
 }

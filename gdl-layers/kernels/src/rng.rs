@@ -33,12 +33,8 @@ impl Rng {
 
     /// The generator of a named stream under a seed: independent of every other name's, and of when it is asked for.
     pub fn stream(seed: u64, name: &str) -> Self {
-        // FNV-1a: a fixed, documented hash, so that the streams never change with the standard library.
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(hash);
+        rng.set_stream(crate::Fnv1a::of(name));
         Self(rng)
     }
 

@@ -63,11 +63,11 @@ pub(super) fn verify_checksum(
 
 /// FNV-1a (64 bit) over the bit patterns of all tensors in the order of their names: against damage, not against malice.
 fn checksum(tensors: &BTreeMap<String, Tensor>) -> Result<String> {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut hash = gdl_kernels::Fnv1a::default();
     for tensor in tensors.values() {
         for value in tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
-            hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3);
+            hash.update(value.to_bits());
         }
     }
-    Ok(format!("fnv1a-{hash:016x}"))
+    Ok(format!("fnv1a-{:016x}", hash.finish()))
 }
