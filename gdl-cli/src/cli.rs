@@ -1,7 +1,7 @@
 //! The command line: global flags and the list of commands. Each command's own flags stand beside its code.
 
 use crate::{
-    commands::{cyclegan, demo, nst, text},
+    commands::{bench, cyclegan, demo, nst, text},
     device::DeviceName,
     progress::Verbosity,
 };
@@ -58,4 +58,6 @@ pub(crate) enum Command {
     /// Recurrent language models: train on a text, evaluate, write
     #[command(subcommand)]
     Text(text::TextCommand),
+    /// Time one step of each training loop, to compare with other programs doing the same
+    Bench(bench::BenchArgs),
 }

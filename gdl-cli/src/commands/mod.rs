@@ -1,5 +1,6 @@
 //! One module per command: its flags, and the library calls they turn into.
 
+pub(crate) mod bench;
 pub(crate) mod cyclegan;
 pub(crate) mod demo;
 pub(crate) mod nst;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Nst(args) => nst::run(&args, &context),
         Command::Cyclegan(command) => cyclegan::run(&command, &context),
         Command::Text(command) => text::run(&command, &context),
+        Command::Bench(args) => bench::run(&args, &context),
     }
 }
 
