@@ -2,6 +2,7 @@
 //!
 //! Flags in, library calls, progress out: everything that computes lives in the library crates.
 
+mod allocator;
 mod cli;
 mod commands;
 mod console;
@@ -11,12 +12,8 @@ mod progress;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Keeps large blocks instead of returning them to the system: without it the page faults of fresh tensors cost more
-/// than some of the arithmetic.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::keep_memory();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error),
