@@ -3,7 +3,7 @@ use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_kernels::rng::{Rng, SharedRng};
 use gdl_patchgan::{GanLoss, PatchGan, gradient_penalty};
-use gdl_train::{Adam, Optimizer, ParamStore};
+use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 
 /// Two generators, two discriminators, and what trains them.
 ///
@@ -195,22 +195,24 @@ impl CycleGan {
     pub fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<StepLosses> {
         // The two directions share no tensor but the weights: apart, they need half the memory.
         let a_to_b = self.direction(a, true)?;
-        let mut grads = a_to_b.total()?.backward()?;
+        let mut grads = Gradients::default();
+        grads.backward(&a_to_b.total()?)?;
         let a_to_b = a_to_b.forget();
         let b_to_a = self.direction(b, false)?;
-        grads.extend(b_to_a.total()?.backward()?)?;
+        grads.backward(&b_to_a.total()?)?;
         let b_to_a = b_to_a.forget();
-        self.optimizer_g.step(&grads)?;
+        self.optimizer_g.step_taking(&mut grads)?;
         drop(grads);
 
         let gan_loss = self.config.gan_loss;
         let fake_b = self.pools[0].query(&a_to_b.fake)?;
         let d_a = self.d_a.loss(gan_loss, b, &fake_b, &self.noise)?;
-        let mut grads = d_a.backward()?;
+        let mut grads = Gradients::default();
+        grads.backward(&d_a)?;
         let fake_a = self.pools[1].query(&b_to_a.fake)?;
         let d_b = self.d_b.loss(gan_loss, a, &fake_a, &self.noise)?;
-        grads.extend(d_b.backward()?)?;
-        self.optimizer_d.step(&grads)?;
+        grads.backward(&d_b)?;
+        self.optimizer_d.step_taking(&mut grads)?;
         losses(&a_to_b, &b_to_a, &d_a, &d_b)
     }
 

@@ -1,4 +1,6 @@
-use crate::losses::{Losses, content_loss, covariance_loss, mean_and_covariance, style_loss, tv_loss};
+use crate::losses::{
+    Losses, content_scale, covariance_loss, mean_and_covariance, scaled_mse, style_loss, tv_loss,
+};
 use crate::{Error, NstConfig, Result, Statistics};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
@@ -35,6 +37,7 @@ pub struct Objective {
     style_taps: Vec<Tap>,
     content_tap: Tap,
     content: Tensor,
+    content_scale: f64,
     /// For each level and tap what [`statistics_of`] gives.
     style: Vec<Vec<Vec<Tensor>>>,
     content_weight: f64,
@@ -102,6 +105,7 @@ impl Objective {
             statistics,
             style_taps,
             content_tap,
+            content_scale: content_scale(&content)?,
             content,
             style,
             content_weight,
@@ -167,7 +171,8 @@ impl Objective {
             }
             let mut features = self.vgg.features(&self.preprocess.apply(&image?)?, &taps)?;
             if i == 0 && with_content {
-                content = features.pop().map(|f| content_loss(&f, &self.content)).transpose()?;
+                content =
+                    features.pop().map(|f| scaled_mse(&f, &self.content, self.content_scale)).transpose()?;
             }
             for (f, target) in features.iter().zip(target.into_iter().flatten()) {
                 let loss = match target.as_slice() {

@@ -61,6 +61,10 @@ impl Geometry {
         }
     }
 
+    pub(crate) fn weight_count(&self) -> usize {
+        self.c_small * (self.c_big / self.groups) * self.taps()
+    }
+
     pub(crate) fn weight_shape(&self) -> (usize, usize, usize, usize) {
         (self.c_small, self.c_big / self.groups, self.kernel.0, self.kernel.1)
     }

@@ -6,7 +6,9 @@ mod conv2d;
 mod conv_transpose2d;
 mod cpu;
 mod direct;
+mod finish;
 mod geometry;
+mod mask;
 mod pad2d;
 mod pool2d;
 pub mod reference;
@@ -16,7 +18,7 @@ mod winograd;
 
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, IntoPair};
 pub use conv_transpose2d::{ConvTranspose2d, ConvTranspose2dParams, conv_transpose2d};
-pub use conv2d::{Conv2d, Conv2dParams, conv2d};
+pub use conv2d::{Conv2d, Conv2dParams, conv2d, conv2d_activated, conv2d_pooled};
 pub use pad2d::{Pad, PadMode, pad2d};
 pub use pool2d::{Pool2dParams, avg_pool2d, avg_pool2d_exclude_pad, l2_pool2d, max_pool2d};
 pub use upsample_nearest2d::upsample_nearest2d;

@@ -10,10 +10,11 @@ use crate::pool2d::{Kind, pool2d_by};
 use crate::upsample_nearest2d::upsample_nearest2d_by;
 use crate::{Conv2dParams, ConvTranspose2dParams, Pad, PadMode, Pool2dParams};
 use candle_core::{Result, Tensor};
+use gdl_kernels::Activation;
 
 /// [`conv2d`](crate::conv2d()), composed.
 pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
-    conv2d_by(false, x, w, bias, params)
+    conv2d_by(false, x, w, bias, params, Activation::Identity)
 }
 
 /// [`conv_transpose2d`](crate::conv_transpose2d()), composed.

@@ -3,12 +3,14 @@
 mod activation;
 mod fnv;
 pub mod gemm;
+mod gradients;
 pub mod init;
 pub mod par;
 mod reference;
 pub mod rng;
 pub mod view;
 
-pub use activation::Activation;
+pub use activation::{Activation, rectifier_gradient};
 pub use fnv::Fnv1a;
+pub use gradients::{Gradients, WeightGradient, weight_gradient};
 pub use reference::force_reference;

@@ -17,6 +17,7 @@ pub use atomic::atomic_write;
 pub use checkpoint::Checkpoint;
 pub use clip::{clip_grad_norm, clip_grad_value};
 pub use error::{Error, Result};
+pub use gdl_kernels::Gradients;
 pub use gdl_kernels::rng::{Rng, RngState, SharedRng};
 pub use meter::ThroughputMeter;
 pub use metrics::{MetricsLog, Record};

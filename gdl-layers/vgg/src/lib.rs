@@ -20,3 +20,9 @@ pub use vgg::Vgg;
 pub use weights::hub;
 pub use weights::ranges::{FileRange, RangeSource, fetch_ranges};
 pub use weights::{VggWeights, cache_dir};
+
+/// The fused operator once more, composed of plain candle operations: right on every backend, and what the kernel is
+/// tested against.
+pub mod reference {
+    pub use crate::gram::reference::gram_matrix;
+}

@@ -2,6 +2,7 @@ use crate::{ConvSpec, Pooling, Stage, Tap, VggConfig};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use gdl_conv::{Conv2d, Conv2dConfig, PadMode, Pool2dParams, avg_pool2d, l2_pool2d, max_pool2d};
+use gdl_kernels::Activation;
 
 /// The convolutional part of VGG-16 or VGG-19, up to the last tap needed.
 ///
@@ -97,18 +98,32 @@ impl Vgg {
                 .for_each(|(_, f)| *f = Some(x.clone()));
         };
         let mut x = x.clone();
-        for (spec, conv) in &self.convs {
+        for (i, (spec, conv)) in self.convs.iter().enumerate() {
             let tap = Tap { block: spec.block, index: spec.index, stage: Stage::Conv };
             if tap > last {
                 break;
             }
-            if spec.index == 1 && spec.block > 1 {
+            let relu = Tap { stage: Stage::Relu, ..tap };
+            let next =
+                self.convs.get(i + 1).map(|(next, _)| Tap { block: next.block, index: next.index, ..tap });
+            let pooled = next.is_some_and(|next| next.block > tap.block && next <= last);
+            if pooled && self.config.pooling == Pooling::Max && !taps.contains(&tap) && !taps.contains(&relu)
+            {
+                // Nobody wants the image before it is halved.
+                x = conv.forward_pooled(&x, Activation::Relu)?;
+                continue;
+            }
+            if taps.contains(&tap) {
+                x = conv.forward(&x)?;
+                keep(tap, &x);
+                x = Activation::Relu.forward(&x)?;
+            } else {
+                x = conv.forward_activated(&x, Activation::Relu)?;
+            }
+            keep(relu, &x);
+            if pooled {
                 x = self.pool(&x)?;
             }
-            x = conv.forward(&x)?;
-            keep(tap, &x);
-            x = x.relu()?;
-            keep(Tap { stage: Stage::Relu, ..tap }, &x);
         }
         found
             .into_iter()

@@ -1,4 +1,4 @@
-use super::mse_relative_to;
+use super::{scale_of, scaled_mse};
 use candle_core::{Result, Tensor};
 
 /// How far features are from those of the content picture.
@@ -17,6 +17,10 @@ use candle_core::{Result, Tensor};
 /// # Source
 /// Gatys, Ecker and Bethge 2016, equation 1, which takes half the sum instead.
 pub fn content_loss(features: &Tensor, target: &Tensor) -> Result<Tensor> {
-    let variation = target.broadcast_sub(&target.mean_keepdim((2, 3))?)?;
-    mse_relative_to(features, target, &variation)
+    scaled_mse(features, target, content_scale(target)?)
+}
+
+/// What the squared difference to a target is multiplied with, which depends on the target alone.
+pub(crate) fn content_scale(target: &Tensor) -> Result<f64> {
+    scale_of(&target.broadcast_sub(&target.mean_keepdim((2, 3))?)?)
 }

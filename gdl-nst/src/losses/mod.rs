@@ -4,6 +4,7 @@ mod style;
 mod tv;
 
 pub use content::content_loss;
+pub(crate) use content::content_scale;
 pub use covariance::{covariance_loss, mean_and_covariance};
 pub use style::style_loss;
 pub use tv::tv_loss;
@@ -26,16 +27,20 @@ pub struct Losses {
 
 /// `mean((x - target)^2) / mean(target^2)`: 0 when equal, 1 when `x` is 0 everywhere.
 fn relative_mse(x: &Tensor, target: &Tensor) -> Result<Tensor> {
-    mse_relative_to(x, target, target)
+    scaled_mse(x, target, scale_of(target)?)
 }
 
-/// `mean((x - target)^2) / mean(yardstick^2)`.
+/// `scale * mean((x - target)^2)`.
+pub(crate) fn scaled_mse(x: &Tensor, target: &Tensor, scale: f64) -> Result<Tensor> {
+    (x - target)?.sqr()?.mean_all()? * scale
+}
+
+/// `1 / mean(yardstick^2)`.
 ///
 /// Where the yardstick is 0 everywhere there is nothing to be relative to, and the mean square is taken as it is.
-fn mse_relative_to(x: &Tensor, target: &Tensor, yardstick: &Tensor) -> Result<Tensor> {
+fn scale_of(yardstick: &Tensor) -> Result<f64> {
     let energy: f64 = yardstick.sqr()?.mean_all()?.to_dtype(candle_core::DType::F64)?.to_scalar()?;
-    let scale = if energy > NOTHING { 1.0 / energy } else { 1.0 };
-    (x - target)?.sqr()?.mean_all()? * scale
+    Ok(if energy > NOTHING { 1.0 / energy } else { 1.0 })
 }
 
 /// A mean square below this is rounding: activations are of the order of 1.

@@ -6,46 +6,70 @@
 use super::columns::{block_pixels, blocks, col2im, im2col, is_pointwise};
 use super::single;
 use crate::cpu::with_scratch;
+use crate::finish::Finish;
 use crate::geometry::Geometry;
+use crate::mask::Mask;
 use crate::simd::Isa;
+use candle_core::CpuStorage;
 use gdl_kernels::gemm::{Float, Mat, Threads, gemm};
 use gdl_kernels::par;
 
 /// An element type with kernels of its own: f64 takes the columns, which are exact; f32 whatever is fastest.
 pub(crate) trait Kernels: Float {
     /// Convolution: `x` is the big image, the result the small one.
-    fn correlate(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self>;
+    fn correlate(x: &[Self], w: &[Self], finish: Finish<'_, Self>, g: &Geometry) -> Vec<Self>;
     /// Transposed convolution: `x` is the small image, the result the big one.
-    fn scatter(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self>;
-    /// The gradient of the weights, from the big and the small image.
-    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry) -> Vec<Self>;
+    fn scatter(x: &[Self], w: &[Self], finish: Finish<'_, Self>, g: &Geometry) -> Vec<Self>;
+    /// Transposed convolution, without bias, of a gradient that first passes a mask.
+    fn scatter_masked(x: &[Self], mask: Mask<'_, Self>, w: &[Self], g: &Geometry) -> Vec<Self>;
+    /// The gradient of the weights, from the big and the small image; added to what is in `out` if so told.
+    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry, out: &mut [Self], accumulate: bool);
+
+    /// The storage's values, if it is of this type.
+    fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
 }
 
 impl Kernels for f64 {
-    fn correlate(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
-        correlate(x, w, bias, g)
+    fn correlate(x: &[Self], w: &[Self], finish: Finish<'_, Self>, g: &Geometry) -> Vec<Self> {
+        correlate(x, w, finish, g)
     }
 
-    fn scatter(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
-        scatter(x, w, bias, g)
+    fn scatter(x: &[Self], w: &[Self], finish: Finish<'_, Self>, g: &Geometry) -> Vec<Self> {
+        scatter(x, w, finish, g)
     }
 
-    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry) -> Vec<Self> {
-        weight_gradient(big, small, g)
+    fn scatter_masked(x: &[Self], mask: Mask<'_, Self>, w: &[Self], g: &Geometry) -> Vec<Self> {
+        scatter(&mask.apply(x), w, Finish::NOTHING, g)
+    }
+
+    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry, out: &mut [Self], accumulate: bool) {
+        weight_gradient(big, small, g, out, accumulate);
+    }
+
+    fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+        if let CpuStorage::F64(values) = storage { Some(values) } else { None }
     }
 }
 
 impl Kernels for f32 {
-    fn correlate(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
-        single::correlate(Isa::best(), x, w, bias, g)
+    fn correlate(x: &[Self], w: &[Self], finish: Finish<'_, Self>, g: &Geometry) -> Vec<Self> {
+        single::correlate(Isa::best(), x, w, finish, g)
     }
 
-    fn scatter(x: &[Self], w: &[Self], bias: Option<&[Self]>, g: &Geometry) -> Vec<Self> {
-        single::scatter(Isa::best(), x, w, bias, g)
+    fn scatter(x: &[Self], w: &[Self], finish: Finish<'_, Self>, g: &Geometry) -> Vec<Self> {
+        single::scatter(Isa::best(), x, w, finish, g)
     }
 
-    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry) -> Vec<Self> {
-        single::weight_gradient(Isa::best(), big, small, g)
+    fn scatter_masked(x: &[Self], mask: Mask<'_, Self>, w: &[Self], g: &Geometry) -> Vec<Self> {
+        single::scatter_masked(Isa::best(), x, mask, w, g)
+    }
+
+    fn weight_gradient(big: &[Self], small: &[Self], g: &Geometry, out: &mut [Self], accumulate: bool) {
+        single::weight_gradient(Isa::best(), big, small, g, out, accumulate);
+    }
+
+    fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+        if let CpuStorage::F32(values) = storage { Some(values) } else { None }
     }
 }
 
@@ -56,32 +80,55 @@ const TASKS: usize = 8;
 /// better to take the columns of the other one.
 const MIRROR: usize = 4;
 
+/// Pixels of all images of a batch together that count as few.
+const FEW_PIXELS: usize = 256;
+
 /// Convolution: `x` is the big image, the result the small one.
-pub(crate) fn correlate<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometry) -> Vec<T> {
+pub(crate) fn correlate<T: Float>(x: &[T], w: &[T], finish: Finish<'_, T>, g: &Geometry) -> Vec<T> {
     let (c_in, c_out) = g.group_channels();
     if g.stride == (1, 1) && c_in > MIRROR * c_out && g.taps() > 1 {
-        return scatter_columns(x, &flip(w, g), bias, &g.mirrored());
+        return scatter_columns(x, &flip(w, g), finish, &g.mirrored());
     }
-    correlate_columns(x, w, bias, g)
+    correlate_columns(x, w, finish, g)
 }
 
 /// Transposed convolution: `x` is the small image, the result the big one.
-pub(crate) fn scatter<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometry) -> Vec<T> {
+pub(crate) fn scatter<T: Float>(x: &[T], w: &[T], finish: Finish<'_, T>, g: &Geometry) -> Vec<T> {
     let (c_out, c_in) = g.group_channels();
     if g.stride == (1, 1) && c_in <= MIRROR * c_out {
-        return correlate_columns(x, &flip(w, g), bias, &g.mirrored());
+        return correlate_columns(x, &flip(w, g), finish, &g.mirrored());
     }
-    scatter_columns(x, w, bias, g)
+    scatter_columns(x, w, finish, g)
 }
 
 /// The gradient of the weights, from the big and the small image.
-pub(crate) fn weight_gradient<T: Float>(big: &[T], small: &[T], g: &Geometry) -> Vec<T> {
+pub(crate) fn weight_gradient<T: Float>(
+    big: &[T],
+    small: &[T],
+    g: &Geometry,
+    out: &mut [T],
+    accumulate: bool,
+) {
     let (c_big, c_small) = g.group_channels();
-    if g.stride == (1, 1) && c_big > MIRROR * c_small && g.taps() > 1 {
+    if has_few_pixels(g) {
+        weight_gradient_few(big, small, g, out, accumulate);
+    } else if g.stride == (1, 1) && c_big > MIRROR * c_small && g.taps() > 1 {
         let mirrored = g.mirrored();
-        return flip(&weight_gradient_columns(small, big, &mirrored), &mirrored);
+        let mut gradient = vec![T::ZERO; out.len()];
+        weight_gradient_columns(small, big, &mirrored, &mut gradient, false);
+        let gradient = flip(&gradient, &mirrored);
+        if !accumulate {
+            out.fill(T::ZERO);
+        }
+        out.iter_mut().zip(gradient).for_each(|(o, g)| *o += g);
+    } else {
+        weight_gradient_columns(big, small, g, out, accumulate);
     }
-    weight_gradient_columns(big, small, g)
+}
+
+/// Whether the columns of a whole batch are small beside the weights.
+pub(super) fn has_few_pixels(g: &Geometry) -> bool {
+    g.groups == 1 && (1..=FEW_PIXELS).contains(&(g.batch * g.small.0 * g.small.1))
 }
 
 /// One block of the output of a convolution.
@@ -95,10 +142,10 @@ struct Block<'a, T> {
     rows: Vec<&'a mut [T]>,
 }
 
-fn correlate_columns<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometry) -> Vec<T> {
+fn correlate_columns<T: Float>(x: &[T], w: &[T], finish: Finish<'_, T>, g: &Geometry) -> Vec<T> {
     let (c_in, c_out) = g.group_channels();
     let (k, pixels, plane) = (c_in * g.taps(), g.small.0 * g.small.1, g.big.0 * g.big.1);
-    let mut out = vec![T::ZERO; g.batch * g.c_small * pixels];
+    let mut out = par::zeros(g.batch * g.c_small * pixels);
     let block = block_pixels(g, k);
     // Few pixels and many channels, as in the middle of a U-Net: cut the channels too.
     let tasks = (g.batch * g.groups * pixels.div_ceil(block)).max(1);
@@ -136,13 +183,8 @@ fn correlate_columns<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometr
                     });
                 }
                 for (i, (row, product)) in b.rows.iter_mut().zip(product.chunks(n)).enumerate() {
-                    match bias {
-                        None => row.copy_from_slice(product),
-                        Some(bias) => {
-                            let shift = bias[first + i];
-                            row.iter_mut().zip(product).for_each(|(r, p)| *r = *p + shift);
-                        }
-                    }
+                    row.copy_from_slice(product);
+                    finish.apply(first + i, row);
                 }
             });
         }
@@ -150,10 +192,10 @@ fn correlate_columns<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometr
     out
 }
 
-fn scatter_columns<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometry) -> Vec<T> {
+fn scatter_columns<T: Float>(x: &[T], w: &[T], finish: Finish<'_, T>, g: &Geometry) -> Vec<T> {
     let (c_out, c_in) = g.group_channels();
     let (k, pixels, plane) = (c_out * g.taps(), g.small.0 * g.small.1, g.big.0 * g.big.1);
-    let mut out = vec![T::ZERO; g.batch * g.c_big * plane];
+    let mut out = par::zeros(g.batch * g.c_big * plane);
     let slabs = (g.batch * g.groups).max(1);
     let channels = c_out.div_ceil(TASKS.div_ceil(slabs).min(c_out));
     let mut work = Vec::new();
@@ -165,10 +207,6 @@ fn scatter_columns<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometry)
     par::chunks_mut(&mut work, 1, |_, work| {
         for (image, group, first, planes) in work {
             let count = planes.len() / plane;
-            if let Some(bias) = bias {
-                let bias = &bias[*group * c_out + *first..];
-                planes.chunks_mut(plane).zip(bias).for_each(|(plane, bias)| plane.fill(*bias));
-            }
             let rows = count * g.taps();
             let w = &w[*group * c_in * k + *first * g.taps()..];
             let w = Mat::strided(w, c_in, rows, k, 1).t();
@@ -181,12 +219,50 @@ fn scatter_columns<T: Float>(x: &[T], w: &[T], bias: Option<&[T]>, g: &Geometry)
                     col2im(columns, g, part, planes);
                 });
             }
+            for (plane, channel) in planes.chunks_mut(plane).zip(*group * c_out + *first..) {
+                finish.apply(channel, plane);
+            }
         }
     });
     out
 }
 
-fn weight_gradient_columns<T: Float>(big: &[T], small: &[T], g: &Geometry) -> Vec<T> {
+/// The gradient as one product, whose inner size is the number of pixels: it writes each weight once.
+fn weight_gradient_few<T: Float>(big: &[T], small: &[T], g: &Geometry, out: &mut [T], accumulate: bool) {
+    let (pixels, plane) = (g.small.0 * g.small.1, g.big.0 * g.big.1);
+    let (k, n) = (g.c_big * g.taps(), g.batch * pixels);
+    let channels = g.c_big.div_ceil(TASKS);
+    with_scratch((k + g.c_small) * n, |scratch| {
+        let (columns, rows) = scratch.split_at_mut(k * n);
+        // The columns of all images side by side.
+        par::chunks_mut(columns, channels * g.taps() * n, |part, columns| {
+            let count = columns.len() / (g.taps() * n);
+            with_scratch(count * g.taps() * pixels, |one| {
+                for image in 0..g.batch {
+                    let planes = &big[(image * g.c_big + part * channels) * plane..][..count * plane];
+                    im2col(planes, g, 0..pixels, one);
+                    for (row, one) in columns.chunks_mut(n).zip(one.chunks(pixels)) {
+                        row[image * pixels..][..pixels].copy_from_slice(one);
+                    }
+                }
+            });
+        });
+        for (c, row) in rows.chunks_mut(n).enumerate() {
+            for (image, row) in row.chunks_mut(pixels).enumerate() {
+                row.copy_from_slice(&small[(image * g.c_small + c) * pixels..][..pixels]);
+            }
+        }
+        let (columns, rows) = (&*columns, &*rows);
+        let together = g.c_small.div_ceil(TASKS);
+        par::chunks_mut(out, together * k, |part, out| {
+            let count = out.len() / k;
+            let rows = Mat::new(&rows[part * together * n..], count, n);
+            gemm(rows, Mat::new(columns, k, n).t(), out, k, accumulate, Threads::One);
+        });
+    });
+}
+
+fn weight_gradient_columns<T: Float>(big: &[T], small: &[T], g: &Geometry, out: &mut [T], accumulate: bool) {
     let (c_big, c_small) = g.group_channels();
     let (k, pixels, plane) = (c_big * g.taps(), g.small.0 * g.small.1, g.big.0 * g.big.1);
     let channels = c_big.div_ceil(TASKS.div_ceil(g.groups).min(c_big));
@@ -224,7 +300,9 @@ fn weight_gradient_columns<T: Float>(big: &[T], small: &[T], g: &Geometry) -> Ve
         gradient
     });
 
-    let mut out = vec![T::ZERO; g.c_small * k];
+    if !accumulate {
+        out.fill(T::ZERO);
+    }
     for (task, gradient) in partial.iter().enumerate() {
         let (group, part) = (task / sums / parts, task / sums % parts);
         let first = part * channels * g.taps();
@@ -233,13 +311,12 @@ fn weight_gradient_columns<T: Float>(big: &[T], small: &[T], g: &Geometry) -> Ve
             row[first..].iter_mut().zip(values).for_each(|(r, v)| *r += *v);
         }
     }
-    out
 }
 
 /// The weights of [`Geometry::mirrored`]: both spatial axes flipped, the channel axes of each group swapped.
 pub(super) fn flip<T: Float>(w: &[T], g: &Geometry) -> Vec<T> {
     let ((c_big, c_small), taps) = (g.group_channels(), g.taps());
-    let mut out = vec![T::ZERO; w.len()];
+    let mut out = par::zeros(w.len());
     par::chunks_mut(&mut out, c_small * taps, |channel, values| {
         let (group, c) = (channel / c_big, channel % c_big);
         for (o, values) in values.chunks_mut(taps).enumerate() {

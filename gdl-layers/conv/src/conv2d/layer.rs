@@ -1,13 +1,14 @@
-use super::{Conv2dParams, conv2d};
+use super::{Conv2dParams, conv2d_activated, conv2d_pooled};
 use crate::{Conv2dConfig, Pad, PadMode, pad2d};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
+use gdl_kernels::Activation;
 
 /// A convolution layer.
 ///
 /// # Shape
 ///
-/// (N, in_channels, H, W) -> (N, out_channels, H', W'), sizes as in [`conv2d`].
+/// (N, in_channels, H, W) -> (N, out_channels, H', W'), sizes as in [`conv2d`](crate::conv2d).
 ///
 /// # Parameters
 ///
@@ -92,6 +93,34 @@ impl Conv2d {
         &self.config
     }
 
+    /// The layer and an activation after it, in one pass where that is possible; see [`conv2d_activated`].
+    ///
+    /// # Errors
+    ///
+    /// As [`conv2d_activated`].
+    pub fn forward_activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        conv2d_activated(&self.padded(x)?, &self.weight, self.bias.as_ref(), &self.params(), activation)
+    }
+
+    /// The layer, an activation and the maximum of each 2x2 window, in one pass where that is possible; see
+    /// [`conv2d_pooled`].
+    ///
+    /// # Errors
+    ///
+    /// As [`conv2d_pooled`].
+    pub fn forward_pooled(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        conv2d_pooled(&self.padded(x)?, &self.weight, self.bias.as_ref(), &self.params(), activation)
+    }
+
+    /// The input with whatever padding the convolution cannot do itself.
+    fn padded(&self, x: &Tensor) -> Result<Tensor> {
+        let (top, left) = self.config.padding;
+        if self.config.pad_mode == PadMode::Zero || (top, left) == (0, 0) {
+            return Ok(x.clone());
+        }
+        pad2d(x, Pad { left, right: left, top, bottom: top }, self.config.pad_mode)
+    }
+
     /// How the layer's convolution moves over its (already padded, unless with zeros) input.
     pub fn params(&self) -> Conv2dParams {
         let &Conv2dConfig { stride, padding, dilation, groups, pad_mode, .. } = &self.config;
@@ -102,12 +131,6 @@ impl Conv2d {
 
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (bias, params) = (self.bias.as_ref(), self.params());
-        let (top, left) = self.config.padding;
-        if self.config.pad_mode == PadMode::Zero || (top, left) == (0, 0) {
-            return conv2d(x, &self.weight, bias, &params);
-        }
-        let pad = Pad { left, right: left, top, bottom: top };
-        conv2d(&pad2d(x, pad, self.config.pad_mode)?, &self.weight, bias, &params)
+        self.forward_activated(x, Activation::Identity)
     }
 }

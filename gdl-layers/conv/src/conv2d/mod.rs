@@ -2,6 +2,7 @@ mod columns;
 pub(crate) mod cpu;
 mod kernel;
 mod layer;
+mod pooled;
 mod reference;
 mod single;
 #[cfg(test)]
@@ -11,10 +12,12 @@ mod single_tests;
 pub(crate) use reference::windows;
 
 pub use layer::Conv2d;
+pub use pooled::conv2d_pooled;
 
 use crate::cpu::has_kernel;
 use crate::geometry::{Geometry, add_bias, check_bias, dims4, kernel_span, sliding_size};
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Module, Result, Tensor, bail};
+use gdl_kernels::Activation;
 use serde::{Deserialize, Serialize};
 
 /// How a [`conv2d`] moves over its input. Pairs are (height, width).
@@ -74,23 +77,45 @@ impl Default for Conv2dParams {
 ///
 /// `torch.nn.functional.conv2d`.
 pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
-    conv2d_by(has_kernel(x), x, w, bias, params)
+    conv2d_activated(x, w, bias, params, Activation::Identity)
 }
 
-/// [`conv2d`], by the kernels or composed.
+/// [`conv2d`] and an activation.
+///
+/// On the CPU a rectifier is applied where the convolution writes its result, which costs nothing, and the result before it
+/// is not kept: half the memory of the two one after the other.
+///
+/// # Shape, Errors
+///
+/// As [`conv2d`].
+pub fn conv2d_activated(
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+    activation: Activation,
+) -> Result<Tensor> {
+    conv2d_by(has_kernel(x), x, w, bias, params, activation)
+}
+
+/// [`conv2d_activated`], by the kernels or composed.
 pub(crate) fn conv2d_by(
     kernels: bool,
     x: &Tensor,
     w: &Tensor,
     bias: Option<&Tensor>,
     params: &Conv2dParams,
+    activation: Activation,
 ) -> Result<Tensor> {
     let geometry = geometry(x, w, params)?;
     check_bias("conv2d", bias, geometry.c_small)?;
-    if kernels {
-        return cpu::conv2d(x, w, bias, &geometry);
+    if !kernels {
+        return activation.forward(&add_bias(reference::conv2d(x, w, &geometry)?, bias)?);
     }
-    add_bias(reference::conv2d(x, w, &geometry)?, bias)
+    // The backward pass reads the side of the kink from the sign of the result, which needs a slope of 0 or more.
+    let slope = activation.slope().filter(|slope| *slope >= 0.0);
+    let y = cpu::conv2d(x, w, bias, slope, &geometry)?;
+    if slope.is_some() { Ok(y) } else { activation.forward(&y) }
 }
 
 fn geometry(x: &Tensor, w: &Tensor, params: &Conv2dParams) -> Result<Geometry> {

@@ -1,7 +1,9 @@
 //! The f32 kernels of every instruction set against the f64 kernels, over drawn shapes.
 
 use super::{kernel, single};
+use crate::finish::Finish;
 use crate::geometry::Geometry;
+use crate::mask::Mask;
 use crate::simd::Isa;
 use crate::winograd;
 use gdl_kernels::rng::Rng;
@@ -35,23 +37,46 @@ fn check(rng: &mut Rng, g: &Geometry) {
     let (b_small, b_big) = (normal(rng, g.c_small), normal(rng, g.c_big));
     let [big64, small64, w64] = [&big, &small, &w].map(|v| wide(v));
     let (c_big, c_small) = g.group_channels();
-    let correlated = kernel::correlate(&big64, &w64, Some(&wide(&b_small)), g);
-    let scattered = kernel::scatter(&small64, &w64, Some(&wide(&b_big)), g);
-    let gradient = kernel::weight_gradient(&big64, &small64, g);
+    let correlated =
+        kernel::correlate(&big64, &w64, Finish { bias: Some(&wide(&b_small)), slope: Some(0.2) }, g);
+    let scattered = kernel::scatter(&small64, &w64, Finish { bias: Some(&wide(&b_big)), slope: None }, g);
+    // A mask of its own: the sign of every third value and of those between differ.
+    let passed: Vec<f32> = small.iter().enumerate().map(|(i, v)| if i % 3 == 0 { -v } else { *v }).collect();
+    let held: Vec<f64> =
+        small64.iter().zip(&passed).map(|(v, y)| if *y > 0.0 { *v } else { f64::from(0.2f32) * v }).collect();
+    let masked = kernel::scatter(&held, &w64, Finish::NOTHING, g);
+    let gradient = gradient_of(g, |out| kernel::weight_gradient(&big64, &small64, g, out, false));
     let fits = winograd::fits(g);
     let mirrored = g.stride == (1, 1) && winograd::fits(&g.mirrored());
     for isa in Isa::available() {
         let what = format!("{isa:?} {g:?}");
-        let got = single::correlate(isa, &big, &w, Some(&b_small), g);
+        let got = single::correlate(isa, &big, &w, Finish { bias: Some(&b_small), slope: Some(0.2) }, g);
         close(&got, &correlated, c_big * g.taps(), fits, &format!("correlate {what}"));
-        let got = single::scatter(isa, &small, &w, Some(&b_big), g);
+        let got = single::scatter(isa, &small, &w, Finish { bias: Some(&b_big), slope: None }, g);
         close(&got, &scattered, c_small * g.taps(), mirrored, &format!("scatter {what}"));
-        let got = single::weight_gradient(isa, &big, &small, g);
+        let mask = Mask { result: &passed, slope: 0.2 };
+        let got = single::scatter_masked(isa, &small, mask, &w, g);
+        close(&got, &masked, c_small * g.taps(), mirrored, &format!("scatter masked {what}"));
+        let again = |out: &mut [f32]| single::weight_gradient(isa, &big, &small, g, out, false);
+        let got = gradient_of(g, again);
         close(&got, &gradient, g.batch * g.small.0 * g.small.1, fits, &format!("weight gradient {what}"));
         if g.batch > 0 {
-            assert_eq!(got, single::weight_gradient(isa, &big, &small, g), "twice: {what}");
+            assert_eq!(got, gradient_of(g, again), "twice: {what}");
+        }
+        let mut sum = vec![0.5; got.len()];
+        single::weight_gradient(isa, &big, &small, g, &mut sum, true);
+        for (sum, got) in sum.iter().zip(&got) {
+            // One more rounding, and the halves of a sum may be added in another order.
+            assert!((sum - 0.5 - got).abs() <= 1e-5 * (1.0 + got.abs()), "added: {sum} {got} {what}");
         }
     }
+}
+
+/// What `f` writes into a gradient that held something else.
+fn gradient_of<T: gdl_kernels::gemm::Float>(g: &Geometry, f: impl Fn(&mut [T])) -> Vec<T> {
+    let mut out = vec![T::from_f64(7.0); g.weight_count()];
+    f(&mut out);
+    out
 }
 
 fn pair(rng: &mut Rng, low: usize, high: usize) -> (usize, usize) {
@@ -108,16 +133,16 @@ fn winograd_agrees_with_f64_on_drawn_shapes() {
         let y = normal(rng, batch * g.c_small * g.small.0 * g.small.1);
         let w = normal(rng, g.c_small * g.c_big * 9);
         let [x64, y64, w64] = [&x, &y, &w].map(|v| wide(v));
-        let correlated = kernel::correlate(&x64, &w64, None, &g);
-        let scattered = kernel::scatter(&y64, &w64, None, &g);
-        let gradient = kernel::weight_gradient(&x64, &y64, &g);
+        let correlated = kernel::correlate(&x64, &w64, Finish::NOTHING, &g);
+        let scattered = kernel::scatter(&y64, &w64, Finish::NOTHING, &g);
+        let gradient = gradient_of(&g, |out| kernel::weight_gradient(&x64, &y64, &g, out, false));
         for isa in Isa::available() {
             let what = format!("{isa:?} {g:?}");
-            let got = winograd::correlate(isa, &x, &w, false, None, &g);
+            let got = winograd::correlate(isa, (&x, None), &w, false, Finish::NOTHING, &g);
             close(&got, &correlated, g.c_big * 9, true, &format!("correlate {what}"));
-            let got = winograd::correlate(isa, &y, &w, true, None, &g.mirrored());
+            let got = winograd::correlate(isa, (&y, None), &w, true, Finish::NOTHING, &g.mirrored());
             close(&got, &scattered, g.c_small * 9, true, &format!("scatter {what}"));
-            let got = winograd::weight_gradient(isa, &x, &y, &g);
+            let got = gradient_of(&g, |out| winograd::weight_gradient(isa, &x, &y, &g, out, false));
             close(&got, &gradient, batch * g.small.0 * g.small.1, true, &format!("weight gradient {what}"));
         }
     }

@@ -2,26 +2,33 @@ use super::forward::{width, window};
 use super::shares;
 use crate::bands::{Band, cut};
 use crate::cpu::with_scratch;
+use crate::finish::Finish;
 use crate::geometry::Geometry;
 use crate::simd::{Isa, Product};
 use gdl_kernels::par;
 
 /// Convolution of stride 1 and one group to a few channels, which would not fill a vector: pixels side by side in a
 /// row do.
-pub(crate) fn correlate_few(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g: &Geometry) -> Vec<f32> {
+pub(crate) fn correlate_few(
+    isa: Isa,
+    x: &[f32],
+    w: &[f32],
+    finish: Finish<'_, f32>,
+    g: &Geometry,
+) -> Vec<f32> {
     let (h, w_out) = g.small;
-    let mut out = vec![0f32; g.batch * g.c_small * h * w_out];
+    let mut out = par::zeros(g.batch * g.c_small * h * w_out);
     let (rows, _) = shares(g.batch, h, width(g) * g.c_big, 1, 1);
     let mut bands = cut(&mut out, (g.c_small, h, w_out), rows, g.c_small);
     par::chunks_mut(&mut bands, 1, |_, bands| {
         for band in bands {
-            run(isa, x, w, bias, g, band);
+            run(isa, x, w, finish, g, band);
         }
     });
     out
 }
 
-fn run(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g: &Geometry, band: &mut Band<'_>) {
+fn run(isa: Isa, x: &[f32], w: &[f32], finish: Finish<'_, f32>, g: &Geometry, band: &mut Band<'_>) {
     let (w_out, taps) = (g.small.1, g.taps());
     let image = g.c_big * g.big.0 * g.big.1;
     let window = window(&x[band.image * image..][..image], g, &band.rows);
@@ -56,9 +63,9 @@ fn run(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g: &Geometry, band:
             };
             product.compute(isa, sums);
             for (k, (plane, sums)) in band.planes.iter_mut().zip(sums.chunks_exact(wide)).enumerate() {
-                let shift = bias.map_or(0.0, |b| b[k]);
                 let plane = &mut plane[row * w_out..][..w_out];
-                plane.iter_mut().zip(sums).for_each(|(y, sum)| *y = *sum + shift);
+                plane.copy_from_slice(&sums[..w_out]);
+                finish.apply(k, plane);
             }
         }
     });

@@ -1,21 +1,22 @@
 use super::stage::Window;
-use super::{WEIGHTS, pack, shares, strips};
+use super::{Taps, WEIGHTS, shares, strips};
 use crate::bands::{Band, cut};
 use crate::cpu::with_scratch;
+use crate::finish::Finish;
 use crate::geometry::Geometry;
 use crate::simd::{Isa, Product, from_pixels};
 use gdl_kernels::par;
 
 /// Convolution with one group: `x` is the big image, the result the small one.
-pub(crate) fn correlate(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g: &Geometry) -> Vec<f32> {
+pub(crate) fn correlate(isa: Isa, x: &[f32], w: &[f32], finish: Finish<'_, f32>, g: &Geometry) -> Vec<f32> {
     let (c_in, c_out, taps, panel) = (g.c_big, g.c_small, g.taps(), isa.panel());
-    let mut out = vec![0f32; g.batch * c_out * g.small.0 * g.small.1];
+    let mut out = par::zeros(g.batch * c_out * g.small.0 * g.small.1);
     let panel_len = taps * c_in * panel;
     with_scratch(c_out.div_ceil(panel) * panel_len, |packed: &mut [f32]| {
         par::chunks_mut(packed, panel_len, |p, packed| {
-            let first = p * panel;
-            let at = |k: usize, c: usize| ((first + k) * c_in + c) * taps;
-            pack(w, at, taps, (panel.min(c_out - first), panel), c_in, packed);
+            let (first, from) =
+                (p * panel, Taps { weights: w, k_step: c_in * taps, c_step: taps, count: taps });
+            from.pack(isa, first, panel.min(c_out - first), c_in, packed);
         });
         let packed = &*packed;
         let row = width(g) * g.stride.0 * c_in;
@@ -23,7 +24,7 @@ pub(crate) fn correlate(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g:
         let mut bands = cut(&mut out, (c_out, g.small.0, g.small.1), rows, together);
         par::chunks_mut(&mut bands, 1, |_, bands| {
             for band in bands {
-                run(isa, x, packed, bias, g, band);
+                run(isa, x, packed, finish, g, band);
             }
         });
     });
@@ -47,7 +48,7 @@ pub(super) fn window<'a>(planes: &'a [f32], g: &Geometry, rows: &std::ops::Range
     }
 }
 
-fn run(isa: Isa, x: &[f32], packed: &[f32], bias: Option<&[f32]>, g: &Geometry, band: &mut Band<'_>) {
+fn run(isa: Isa, x: &[f32], packed: &[f32], finish: Finish<'_, f32>, g: &Geometry, band: &mut Band<'_>) {
     let (c_in, panel, w_out) = (g.c_big, isa.panel(), g.small.1);
     let image = c_in * g.big.0 * g.big.1;
     let window = window(&x[band.image * image..][..image], g, &band.rows);
@@ -68,7 +69,7 @@ fn run(isa: Isa, x: &[f32], packed: &[f32], bias: Option<&[f32]>, g: &Geometry, 
         let first = band.first_channel;
         for (p, planes) in band.planes.chunks_mut(panel).enumerate() {
             let first = first + p * panel;
-            start(sums, bias.map(|b| &b[first..first + planes.len()]), panel);
+            start(sums, finish.bias_of(first..first + planes.len()), panel);
             let packed = &packed[first / panel * g.taps() * c_in * panel..];
             for segments in segments.chunks(together) {
                 for row in 0..band.rows.len() {
@@ -89,6 +90,7 @@ fn run(isa: Isa, x: &[f32], packed: &[f32], bias: Option<&[f32]>, g: &Geometry, 
                 }
             }
             from_pixels(isa, (sums, panel), planes, 0, pixels);
+            planes.iter_mut().for_each(|plane| finish.rectify(plane));
         }
     });
 }

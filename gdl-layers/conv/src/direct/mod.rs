@@ -16,6 +16,7 @@ pub(crate) use scatter::scatter;
 pub(crate) use weight_gradient::weight_gradient;
 
 use crate::geometry::Geometry;
+use crate::simd::{Isa, to_pixels};
 
 /// Tasks that an operator has at least, where its size allows: a few threads share them evenly.
 const TASKS: usize = 8;
@@ -44,21 +45,26 @@ fn strips(g: &Geometry) -> (Vec<(usize, usize)>, usize) {
     ((0..kh).flat_map(|u| (0..kw).map(move |v| (u, v))).collect(), g.c_big)
 }
 
-/// Packs the weights of one panel of output channels: `out[(tap * c_in + c) * panel + k]`. `w(k, c)` says where in
-/// `weights` the taps begin.
-fn pack(
-    weights: &[f32],
-    w: impl Fn(usize, usize) -> usize,
-    taps: usize,
-    (count, panel): (usize, usize),
-    c_in: usize,
-    out: &mut [f32],
-) {
-    for (row, out) in out.chunks_exact_mut(panel).enumerate() {
-        let (tap, c) = (row / c_in, row % c_in);
-        debug_assert!(tap < taps);
-        for (k, out) in out.iter_mut().enumerate() {
-            *out = if k < count { weights[w(k, c) + tap] } else { 0.0 };
+/// Where the taps of a weight tensor begin: those of output channel `k` and input channel `c` at `k * k_step + c * c_step`.
+struct Taps<'a> {
+    weights: &'a [f32],
+    k_step: usize,
+    c_step: usize,
+    /// How many they are.
+    count: usize,
+}
+
+impl Taps<'_> {
+    /// Packs the weights of one panel, whose first output channel is `first`: `out[(tap * c_in + c) * panel + k]`.
+    fn pack(&self, isa: Isa, first: usize, channels: usize, c_in: usize, out: &mut [f32]) {
+        let panel = isa.panel();
+        if channels < panel {
+            out.fill(0.0);
+        }
+        for c in 0..c_in {
+            let from = &self.weights[first * self.k_step + c * self.c_step..];
+            let to = (&mut out[c * panel..], c_in * panel);
+            to_pixels(isa, (from, self.k_step), to, self.count, channels);
         }
     }
 }

@@ -1,8 +1,9 @@
 use super::forward::start;
 use super::stage::Window;
-use super::{pack, shares};
+use super::{Taps, shares};
 use crate::bands::{Band, cut};
 use crate::cpu::with_scratch;
+use crate::finish::Finish;
 use crate::geometry::Geometry;
 use crate::simd::{Isa, Product, from_pixels};
 use gdl_kernels::par;
@@ -11,15 +12,15 @@ use gdl_kernels::par;
 ///
 /// Output pixels whose positions agree modulo the stride see the same taps, side by side in the small image: each of
 /// these phases is a convolution of its own, and nothing is added up twice.
-pub(crate) fn scatter(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g: &Geometry) -> Vec<f32> {
+pub(crate) fn scatter(isa: Isa, x: &[f32], w: &[f32], finish: Finish<'_, f32>, g: &Geometry) -> Vec<f32> {
     let (c_in, c_out, taps, panel) = (g.c_small, g.c_big, g.taps(), isa.panel());
-    let mut out = vec![0f32; g.batch * c_out * g.big.0 * g.big.1];
+    let mut out = par::zeros(g.batch * c_out * g.big.0 * g.big.1);
     let panel_len = taps * c_in * panel;
     with_scratch(c_out.div_ceil(panel) * panel_len, |packed: &mut [f32]| {
         par::chunks_mut(packed, panel_len, |p, packed| {
-            let first = p * panel;
-            let at = |k: usize, c: usize| (c * c_out + first + k) * taps;
-            pack(w, at, taps, (panel.min(c_out - first), panel), c_in, packed);
+            let (first, from) =
+                (p * panel, Taps { weights: w, k_step: taps, c_step: c_out * taps, count: taps });
+            from.pack(isa, first, panel.min(c_out - first), c_in, packed);
         });
         let packed = &*packed;
         let row = (g.small.1 * c_in).max(g.big.1 * panel);
@@ -27,7 +28,7 @@ pub(crate) fn scatter(isa: Isa, x: &[f32], w: &[f32], bias: Option<&[f32]>, g: &
         let mut bands = cut(&mut out, (c_out, g.big.0, g.big.1), rows, together);
         par::chunks_mut(&mut bands, 1, |_, bands| {
             for band in bands {
-                run(isa, x, packed, bias, g, band);
+                run(isa, x, packed, finish, g, band);
             }
         });
     });
@@ -39,7 +40,7 @@ fn reach(at: usize, padding: isize) -> isize {
     at as isize + padding
 }
 
-fn run(isa: Isa, x: &[f32], packed: &[f32], bias: Option<&[f32]>, g: &Geometry, band: &mut Band<'_>) {
+fn run(isa: Isa, x: &[f32], packed: &[f32], finish: Finish<'_, f32>, g: &Geometry, band: &mut Band<'_>) {
     let (c_in, panel, w_out) = (g.c_small, isa.panel(), g.big.1);
     let (sh, sw) = (g.stride.0 as isize, g.stride.1 as isize);
     let span = (((g.kernel.0 - 1) * g.dilation.0) as isize, ((g.kernel.1 - 1) * g.dilation.1) as isize);
@@ -74,7 +75,7 @@ fn run(isa: Isa, x: &[f32], packed: &[f32], bias: Option<&[f32]>, g: &Geometry, 
         let mut segments = Vec::new();
         for (p, planes) in band.planes.chunks_mut(panel).enumerate() {
             let first = first + p * panel;
-            start(&mut sums[..pixels * panel], bias.map(|b| &b[first..first + planes.len()]), panel);
+            start(&mut sums[..pixels * panel], finish.bias_of(first..first + planes.len()), panel);
             let packed = &packed[first / panel * g.taps() * c_in * panel..];
             for (i, row) in band.rows.clone().enumerate() {
                 for (phase, columns) in phases.iter().enumerate() {
@@ -109,6 +110,7 @@ fn run(isa: Isa, x: &[f32], packed: &[f32], bias: Option<&[f32]>, g: &Geometry, 
                 }
             }
             from_pixels(isa, (sums, panel), planes, 0, pixels);
+            planes.iter_mut().for_each(|plane| finish.rectify(plane));
         }
     });
 }

@@ -12,7 +12,14 @@ use std::ops::Range;
 const SMALL: usize = 1 << 18;
 
 /// The gradient of the weights with one group, from the big and the small image.
-pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry) -> Vec<f32> {
+pub(crate) fn weight_gradient(
+    isa: Isa,
+    big: &[f32],
+    small: &[f32],
+    g: &Geometry,
+    out: &mut [f32],
+    accumulate: bool,
+) {
     let (c_in, c_out, taps) = (g.c_big, g.c_small, g.taps());
     let (strips, length) = strips(g);
     let wide = length.next_multiple_of(isa.lanes());
@@ -30,7 +37,6 @@ pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry
 
     // Each task: sums[strip][k][lane] of some channels k over some blocks.
     let len = strips.len() * channels * wide;
-    let mut out = vec![0f32; c_out * c_in * taps];
     with_scratch(parts * shares * len, |sums: &mut [f32]| {
         par::chunks_mut(sums, len, |task, sums| {
             sums.fill(0.0);
@@ -42,7 +48,10 @@ pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry
             }
         });
         let sums = &*sums;
-        par::chunks_mut(&mut out, c_in * taps, |k, out| {
+        par::chunks_mut(out, c_in * taps, |k, out| {
+            if !accumulate {
+                out.fill(0.0);
+            }
             for share in 0..shares {
                 let sums = &sums[(k / channels * shares + share) * len + k % channels * wide..];
                 for (strip, (u, v)) in strips.iter().enumerate() {
@@ -57,7 +66,6 @@ pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry
             }
         });
     });
-    out
 }
 
 /// What a task adds up: the sums of some channels of the small image.

@@ -2,7 +2,7 @@ use super::{Pad, PadMode, source};
 use crate::cpu::{by_dtype, for_planes};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
-use gdl_kernels::view::contiguous;
+use gdl_kernels::{par, view::contiguous};
 
 /// Padding on the CPU, forward and backward.
 pub(crate) fn pad2d(x: &Tensor, pad: Pad, mode: PadMode) -> Result<Tensor> {
@@ -54,7 +54,7 @@ fn forward<T: Float>(storage: &CpuStorage, layout: &Layout, p: &Padding) -> Resu
     let x = contiguous::<T>(storage, layout)?;
     let ((h, w), (h_out, w_out)) = (p.size, p.padded());
     let [rows, cols] = p.sources();
-    let mut out = vec![T::ZERO; p.planes.0 * p.planes.1 * h_out * w_out];
+    let mut out = par::zeros(p.planes.0 * p.planes.1 * h_out * w_out);
     for_planes(&mut out, h_out * w_out, |plane, out| {
         let x = &x[plane * h * w..][..h * w];
         for (out, row) in out.chunks_mut(w_out).zip(&rows) {
@@ -75,7 +75,7 @@ fn backward<T: Float>(storage: &CpuStorage, layout: &Layout, p: &Padding) -> Res
     let grad = contiguous::<T>(storage, layout)?;
     let ((h, w), (h_out, w_out)) = (p.size, p.padded());
     let [rows, cols] = p.sources();
-    let mut out = vec![T::ZERO; p.planes.0 * p.planes.1 * h * w];
+    let mut out = par::zeros(p.planes.0 * p.planes.1 * h * w);
     for_planes(&mut out, h * w, |plane, out| {
         let grad = &grad[plane * h_out * w_out..][..h_out * w_out];
         for (grad, row) in grad.chunks(w_out).zip(&rows) {

@@ -2,7 +2,7 @@ use super::{Kind, Pooling};
 use crate::cpu::{by_dtype, for_planes, inside, with_scratch};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
-use gdl_kernels::view::contiguous;
+use gdl_kernels::{par, view::contiguous};
 use std::ops::Range;
 
 /// Pooling on the CPU, forward and backward.
@@ -91,13 +91,14 @@ fn backward<T: Float>(
     let x = contiguous::<T>(x.0, x.1)?;
     let grad = contiguous::<T>(grad.0, grad.1)?;
     let (n, c, h, w) = p.shape;
-    let mut out = vec![T::ZERO; n * c * h * w];
+    let mut out = par::zeros(n * c * h * w);
     for_planes(&mut out, h * w, |plane, out| {
         let x = &x[plane * h * w..][..h * w];
         let pixels = p.out.0 * p.out.1;
         let grad = &grad[plane * pixels..][..pixels];
         for (row, grad) in grad.chunks(p.out.1).enumerate() {
             match p.kind {
+                Kind::Max if is_halving(p) => max_row_of_pairs(x, grad, p, row, out),
                 Kind::Max => max_row(x, grad, p, row, out),
                 Kind::Average => {
                     let share = T::from_f64(1. / area(p));
@@ -140,6 +141,32 @@ fn max_row<T: Float>(x: &[T], grad: &[T], p: &Pooling, row: usize, out: &mut [T]
         if let Some((_, at)) = best {
             out[*at] += *grad;
         }
+    }
+}
+
+/// The usual pooling: windows of 2x2 that touch and stay inside the image.
+fn is_halving(p: &Pooling) -> bool {
+    let params = &p.params;
+    params.kernel == (2, 2) && params.stride == (2, 2) && params.padding == (0, 0)
+}
+
+/// [`max_row`] where [`is_halving`]: no window meets another, and none is cut off.
+fn max_row_of_pairs<T: Float>(x: &[T], grad: &[T], p: &Pooling, row: usize, out: &mut [T]) {
+    let (w, from) = (p.shape.3, 2 * row * p.shape.3);
+    let (upper, lower) = x[from..from + 2 * w].split_at(w);
+    let (out_upper, out_lower) = out[from..from + 2 * w].split_at_mut(w);
+    let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+    let outs = out_upper.as_chunks_mut::<2>().0.iter_mut().zip(out_lower.as_chunks_mut::<2>().0);
+    for (((&[a, b], &[c, d]), (upper, lower)), &grad) in pairs.zip(outs).zip(grad) {
+        let (mut best, mut place) = (a, 0);
+        for (i, value) in [b, c, d].into_iter().enumerate() {
+            if value > best || is_nan(value) {
+                (best, place) = (value, i + 1);
+            }
+        }
+        let share = |i: usize| if place == i { grad } else { T::ZERO };
+        *upper = [share(0), share(1)];
+        *lower = [share(2), share(3)];
     }
 }
 

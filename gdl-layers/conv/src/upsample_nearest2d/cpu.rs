@@ -1,7 +1,7 @@
 use crate::cpu::{by_dtype, for_planes};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
-use gdl_kernels::view::contiguous;
+use gdl_kernels::{par, view::contiguous};
 
 /// Up-sampling on the CPU, forward and backward.
 pub(crate) fn upsample_nearest2d(x: &Tensor, scale: usize) -> Result<Tensor> {
@@ -22,7 +22,7 @@ fn forward<T: Float>(storage: &CpuStorage, layout: &Layout, scale: usize) -> Res
     let (n, c, h, w) = layout.shape().dims4()?;
     let x = contiguous::<T>(storage, layout)?;
     let (plane, width) = (h * w * scale * scale, w * scale);
-    let mut out = vec![T::ZERO; n * c * plane];
+    let mut out = par::zeros(n * c * plane);
     for_planes(&mut out, plane, |at, out| {
         let x = &x[at * h * w..][..h * w];
         for (out, x) in out.chunks_mut(width * scale).zip(x.chunks(w)) {
@@ -38,7 +38,7 @@ fn backward<T: Float>(storage: &CpuStorage, layout: &Layout, scale: usize) -> Re
     let (n, c, h, w) = layout.shape().dims4()?;
     let grad = contiguous::<T>(storage, layout)?;
     let (h, w, width) = (h / scale, w / scale, w);
-    let mut out = vec![T::ZERO; n * c * h * w];
+    let mut out = par::zeros(n * c * h * w);
     for_planes(&mut out, h * w, |at, out| {
         let grad = &grad[at * h * w * scale * scale..][..h * w * scale * scale];
         for (row, grad) in grad.chunks(width).enumerate() {

@@ -2,7 +2,9 @@ use super::transform::{Places, Windows, output, stage_len, weights};
 use super::{FREQUENCIES, TILE, frequency_stride, rows_together, runs};
 use crate::bands::{Band, cut};
 use crate::cpu::with_scratch;
+use crate::finish::Finish;
 use crate::geometry::Geometry;
+use crate::mask::Mask;
 use crate::simd::{Isa, Product};
 use gdl_kernels::par;
 
@@ -10,18 +12,18 @@ use gdl_kernels::par;
 const TASKS: usize = 4;
 
 /// Convolution, stride 1, 3x3. `flipped`: `w` is that of [`Geometry::mirrored`], whose channel axes are exchanged and
-/// whose taps run backwards.
+/// whose taps run backwards. What the mask holds back of `x` does not count.
 pub(crate) fn correlate(
     isa: Isa,
-    x: &[f32],
+    (x, mask): (&[f32], Option<Mask<'_, f32>>),
     w: &[f32],
     flipped: bool,
-    bias: Option<&[f32]>,
+    finish: Finish<'_, f32>,
     g: &Geometry,
 ) -> Vec<f32> {
     let (c_in, c_out, panel) = (g.c_big, g.c_small, isa.panel());
     let pixels = g.small.0 * g.small.1;
-    let mut out = vec![0f32; g.batch * c_out * pixels];
+    let mut out = par::zeros(g.batch * c_out * pixels);
     let panels = c_out.div_ceil(panel);
     let panel_len = FREQUENCIES * c_in * panel;
     with_scratch(panels * panel_len, |u: &mut [f32]| {
@@ -36,7 +38,7 @@ pub(crate) fn correlate(
         let mut tasks = cut(&mut out, (c_out, g.small.0, g.small.1), tile_rows * TILE, channels);
         par::chunks_mut(&mut tasks, 1, |_, tasks| {
             for task in tasks {
-                run_task(isa, x, u, bias, g, task);
+                run_task(isa, (x, mask), u, finish, g, task);
             }
         });
     });
@@ -46,12 +48,19 @@ pub(crate) fn correlate(
 /// How many rows of tiles and how many channels a task takes.
 fn shares(g: &Geometry, panel: usize) -> (usize, usize) {
     let (down, panels) = (g.small.0.div_ceil(TILE), g.c_small.div_ceil(panel));
-    let together = rows_together(g, (16_384 / (g.c_big + g.c_small)).clamp(32, 128));
+    let together = rows_together(g, (32_768 / (g.c_big + g.c_small)).clamp(64, 128));
     let blocks = g.batch * down.div_ceil(together);
     (together, panels.div_ceil(TASKS.div_ceil(blocks.max(1)).min(panels)) * panel)
 }
 
-fn run_task(isa: Isa, x: &[f32], u: &[f32], bias: Option<&[f32]>, g: &Geometry, task: &mut Band<'_>) {
+fn run_task(
+    isa: Isa,
+    (x, mask): (&[f32], Option<Mask<'_, f32>>),
+    u: &[f32],
+    finish: Finish<'_, f32>,
+    g: &Geometry,
+    task: &mut Band<'_>,
+) {
     let (c_in, panel) = (g.c_big, isa.panel());
     let plane = g.big.0 * g.big.1;
     let runs = runs(g, task.rows.start / TILE..task.rows.end.div_ceil(TILE));
@@ -63,11 +72,13 @@ fn run_task(isa: Isa, x: &[f32], u: &[f32], bias: Option<&[f32]>, g: &Geometry, 
     with_scratch(lens.iter().sum(), |scratch: &mut [f32]| {
         let (stage, scratch) = scratch.split_at_mut(lens[0]);
         let (v, m) = scratch.split_at_mut(lens[1]);
+        let image = task.image * c_in * plane;
         let windows = Windows {
             isa,
-            planes: &x[task.image * c_in * plane..][..c_in * plane],
+            planes: &x[image..][..c_in * plane],
             size: g.big,
             channels: c_in,
+            mask: mask.map(|Mask { result, slope }| Mask { result: &result[image..][..c_in * plane], slope }),
             window: 6,
             padding: g.padding,
         };
@@ -97,10 +108,8 @@ fn run_task(isa: Isa, x: &[f32], u: &[f32], bias: Option<&[f32]>, g: &Geometry, 
         for run in &runs {
             output(isa, g, run, (m, made), stage, (&mut task.planes, top));
         }
-        if let Some(bias) = bias {
-            for (row, bias) in task.planes.iter_mut().zip(&bias[task.first_channel..]) {
-                row.iter_mut().for_each(|y| *y += *bias);
-            }
+        for (plane, channel) in task.planes.iter_mut().zip(task.first_channel..) {
+            finish.apply(channel, plane);
         }
     });
 }

@@ -2,6 +2,7 @@
 
 use super::{FREQUENCIES, RUN, Run, TILE};
 use crate::geometry::Geometry;
+use crate::mask::{Mask, masked_rows};
 use crate::simd::{Isa, Job, Lanes, from_pixels, run, to_pixels};
 
 /// The points ±A, ±B: A = sqrt(1/2), B = sqrt(2), so that A B = 1.
@@ -11,9 +12,12 @@ const B: f32 = std::f32::consts::SQRT_2;
 const N_A: f32 = -1.5;
 const N_B: f32 = 6.0;
 
+/// Values of a row that a run may see.
+const SEEN: usize = TILE * RUN + 2;
+
 /// Values that a run's stage may need.
 pub(super) fn stage_len(isa: Isa) -> usize {
-    6 * (TILE * RUN + 2) * isa.lanes()
+    6 * SEEN * isa.lanes()
 }
 
 /// B^T
@@ -165,6 +169,8 @@ pub(super) struct Windows<'a> {
     pub(super) planes: &'a [f32],
     pub(super) size: (usize, usize),
     pub(super) channels: usize,
+    /// What the values pass before they are transformed; its planes are those of `planes`.
+    pub(super) mask: Option<Mask<'a, f32>>,
     /// 6 or 4.
     pub(super) window: usize,
     pub(super) padding: (isize, isize),
@@ -180,6 +186,7 @@ impl Windows<'_> {
         let start = left.max(0);
         let inside = ((left + width as isize).min(self.size.1 as isize) - start).max(0) as usize;
         let (skip, start) = (((start - left) as usize).min(width), start as usize);
+        let mut masked = [0f32; 16 * SEEN];
         for channel in (0..self.channels).step_by(lanes) {
             let channels = lanes.min(self.channels - channel);
             for (i, row) in stage.chunks_exact_mut(width * lanes).take(self.window).enumerate() {
@@ -193,8 +200,17 @@ impl Windows<'_> {
                 }
                 row[..skip * lanes].fill(0.0);
                 row[(skip + inside) * lanes..].fill(0.0);
-                let planes = &self.planes[channel * plane + y * self.size.1 + start..];
-                to_pixels(self.isa, (planes, plane), (&mut row[skip * lanes..], lanes), inside, channels);
+                let at = channel * plane + y * self.size.1 + start;
+                let pixels = (&mut row[skip * lanes..], lanes);
+                match self.mask {
+                    None => to_pixels(self.isa, (&self.planes[at..], plane), pixels, inside, channels),
+                    Some(Mask { result, slope }) => {
+                        let mask = Mask { result: &result[at..], slope };
+                        let rows = (&mut masked[..], SEEN);
+                        masked_rows(self.isa, mask, &self.planes[at..], plane, (channels, inside), rows);
+                        to_pixels(self.isa, (&masked, SEEN), pixels, inside, channels);
+                    }
+                }
             }
             let to = &mut out[run_.at * places.tile + channel..];
             assert!(
@@ -275,20 +291,26 @@ pub(super) fn weights(
     out: &mut [f32],
 ) {
     let (lanes, panel) = (isa.lanes(), isa.panel());
-    let mut taps = [0f32; 9 * 16];
+    // Nine vectors of taps, side by side; the transposition of whole vectors writes some more.
+    let mut taps = [0f32; 16 * 16];
     assert!(FREQUENCIES * c_in * panel <= out.len() && count <= panel, "winograd: a buffer is too short");
     for c in 0..c_in {
         for half in 0..2 {
-            for lane in 0..lanes {
-                let k = half * lanes + lane;
-                if k < count {
-                    let kernel = &weights[w(k, c)..][..9];
-                    for (tap, value) in kernel.iter().enumerate() {
-                        let tap = if flipped { 8 - tap } else { tap };
-                        taps[tap * lanes + lane] = *value;
-                    }
-                } else {
-                    taps.iter_mut().skip(lane).step_by(lanes).for_each(|t| *t = 0.0);
+            let channels = count.saturating_sub(half * lanes).min(lanes);
+            if channels < lanes {
+                taps.fill(0.0);
+            }
+            if channels > 0 {
+                let from = &weights[w(half * lanes, c)..];
+                let k_step = if channels > 1 { w(1, c) - w(0, c) } else { 0 };
+                // Whole vectors are faster, where they do not reach beyond the end.
+                let read = if (lanes - 1) * k_step + lanes <= from.len() { lanes.max(9) } else { 9 };
+                to_pixels(isa, (from, k_step), (&mut taps, lanes), read, channels);
+            }
+            if flipped {
+                for tap in 0..4 {
+                    let (low, high) = taps.split_at_mut((8 - tap) * lanes);
+                    low[tap * lanes..][..lanes].swap_with_slice(&mut high[..lanes]);
                 }
             }
             let tiles = Tiles {

@@ -11,7 +11,14 @@ const SMALL: usize = 128 * 128;
 const TASKS: usize = 4;
 
 /// The gradient of 3x3 weights at stride 1.
-pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry) -> Vec<f32> {
+pub(crate) fn weight_gradient(
+    isa: Isa,
+    big: &[f32],
+    small: &[f32],
+    g: &Geometry,
+    out: &mut [f32],
+    accumulate: bool,
+) {
     let (c_in, c_out) = (g.c_big, g.c_small);
     let wide_in = c_in.next_multiple_of(isa.lanes());
     let together = rows_together(g, (16_384 / (c_in + c_out)).clamp(32, 128));
@@ -29,7 +36,6 @@ pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry
     // Each task: sums[f][k][c] of some channels k over some blocks.
     let frequency = frequency_stride(channels * wide_in);
     let len = FREQUENCIES * frequency;
-    let mut out = vec![0f32; c_out * c_in * 9];
     with_scratch(parts * shares * len, |sums: &mut [f32]| {
         par::chunks_mut(sums, len, |task, sums| {
             sums.fill(0.0);
@@ -45,7 +51,10 @@ pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry
                 part.add(big, small, *image, rows.clone(), sums);
             }
         });
-        par::chunks_mut(&mut out, c_in * 9, |k, out| {
+        par::chunks_mut(out, c_in * 9, |k, out| {
+            if !accumulate {
+                out.fill(0.0);
+            }
             let part = &mut [0f32; 9 * 16];
             let at = k / channels * shares * len + k % channels * wide_in;
             for share in 0..shares {
@@ -60,7 +69,6 @@ pub(crate) fn weight_gradient(isa: Isa, big: &[f32], small: &[f32], g: &Geometry
             }
         });
     });
-    out
 }
 
 /// What a task adds up: the sums of some channels of the small image.
@@ -86,6 +94,7 @@ impl Part<'_> {
             planes: &big[image * g.c_big * plane..][..g.c_big * plane],
             size: g.big,
             channels: g.c_big,
+            mask: None,
             window: 6,
             padding: g.padding,
         };
@@ -94,6 +103,7 @@ impl Part<'_> {
             planes: &small[(image * g.c_small + self.first) * pixels..][..self.channels * pixels],
             size: g.small,
             channels: self.channels,
+            mask: None,
             window: 4,
             padding: (0, 0),
         };

@@ -131,7 +131,7 @@ fn forward<T: Float>(
     affine: Option<(&[T], &[T])>,
     params: &Params,
 ) -> (Vec<T>, Vec<Stats>) {
-    let mut out = vec![T::ZERO; x.len()];
+    let mut out = par::zeros(x.len());
     let stats = per_plane(&mut out, pixels, |i, out| {
         let x = &x[i * pixels..(i + 1) * pixels];
         let stats = Stats::of(x, params);
@@ -173,7 +173,7 @@ fn backward<T: Float>(
     stats: &[Stats],
     slope: Option<f64>,
 ) -> (Vec<T>, Vec<(f64, f64)>) {
-    let mut out = vec![T::ZERO; x.len()];
+    let mut out = par::zeros(x.len());
     let sums = per_plane(&mut out, pixels, |i, out| {
         let range = i * pixels..(i + 1) * pixels;
         let (x, y, grad) = (&x[range.clone()], &y[range.clone()], &grad[range]);

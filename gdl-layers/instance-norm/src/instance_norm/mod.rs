@@ -67,11 +67,7 @@ pub fn instance_norm(
         return reference::instance_norm(x, weight, bias, eps, definition, activation);
     }
     // The kernel's backward reads the side of the kink from the sign of the result, which needs a slope of 0 or more.
-    let slope = match activation {
-        Activation::Relu => Some(0.0),
-        Activation::LeakyRelu(slope) if slope >= 0.0 => Some(slope),
-        _ => None,
-    };
+    let slope = activation.slope().filter(|slope| *slope >= 0.0);
     let y = cpu::instance_norm(x, weight, bias, cpu::Params { eps, definition, slope })?;
     if slope.is_some() { Ok(y) } else { activation.forward(&y) }
 }

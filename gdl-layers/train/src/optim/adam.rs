@@ -4,6 +4,7 @@ use super::{Optimizer, OptimizerState, Stateful};
 use crate::Result;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
+use gdl_kernels::Gradients;
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`Adam`]; the defaults are PyTorch's.
@@ -87,7 +88,11 @@ impl Adam {
 
 impl Optimizer for Adam {
     fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
-        self.slots.step(grads, |t| AdamRule::new(&self.config, t))
+        self.slots.step(|var| Ok(grads.get(var).cloned()), |t| AdamRule::new(&self.config, t))
+    }
+
+    fn step_taking(&mut self, grads: &mut Gradients) -> candle_core::Result<()> {
+        self.slots.step(|var| grads.take(var), |t| AdamRule::new(&self.config, t))
     }
 
     fn learning_rate(&self) -> f64 {

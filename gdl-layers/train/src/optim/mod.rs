@@ -14,6 +14,7 @@ pub use sgd::{Sgd, SgdConfig};
 pub use state::{OptimizerState, Stateful};
 
 use candle_core::backprop::GradStore;
+use gdl_kernels::Gradients;
 
 /// An optimizer that takes one step along given gradients.
 pub trait Optimizer: Stateful {
@@ -22,6 +23,13 @@ pub trait Optimizer: Stateful {
     /// # Errors
     /// When a gradient has another shape or type than its variable (the variable is named).
     fn step(&mut self, grads: &GradStore) -> candle_core::Result<()>;
+
+    /// [`step`](Self::step) along gradients that were added up in place, which are taken one after the other: those that
+    /// still wait are computed here, and none stays in memory.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step), and when a gradient cannot be computed; the variables before it have then changed.
+    fn step_taking(&mut self, grads: &mut Gradients) -> candle_core::Result<()>;
 
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f64;

@@ -2,7 +2,6 @@ use super::elementwise::{Rule, update};
 use super::state::OptimizerState;
 use crate::tensors::{Expected, check};
 use crate::{Error, Result, Tensors};
-use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,15 +52,15 @@ impl<const K: usize> Slots<K> {
         Ok(Self { kind, keys, slots })
     }
 
-    /// One step: `rule` is given how many steps that variable has taken, this one included.
+    /// One step along what `gradient` finds; `rule` is given how many steps that variable has taken, this one included.
     pub(crate) fn step<R: Rule<K>>(
         &mut self,
-        grads: &GradStore,
+        mut gradient: impl FnMut(&Var) -> candle_core::Result<Option<Tensor>>,
         rule: impl Fn(u64) -> R,
     ) -> candle_core::Result<()> {
         for slot in &mut self.slots {
-            let Some(g) = grads.get(&slot.var) else { continue };
-            update(&rule(slot.steps + 1), &slot.name, &slot.var, g, slot.state.each_ref())?;
+            let Some(g) = gradient(&slot.var)? else { continue };
+            update(&rule(slot.steps + 1), &slot.name, &slot.var, &g, slot.state.each_ref())?;
             slot.steps += 1;
         }
         Ok(())

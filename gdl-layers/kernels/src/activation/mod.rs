@@ -1,3 +1,7 @@
+mod rectifier;
+
+pub use rectifier::rectifier_gradient;
+
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,15 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// What the rectifiers multiply negative numbers with; none for the other functions.
+    pub fn slope(&self) -> Option<f64> {
+        match *self {
+            Self::Relu => Some(0.0),
+            Self::LeakyRelu(slope) => Some(slope),
+            Self::Identity | Self::Tanh | Self::Sigmoid => None,
+        }
+    }
+
     /// The derivative at `x`, as a tensor of the same shape; at the kinks of the rectifiers the derivative of the
     /// negative side, as PyTorch takes it.
     ///
@@ -45,6 +58,9 @@ impl Activation {
 
 impl Module for Activation {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if let Some(slope) = self.slope().filter(|_| rectifier::has_kernel(x)) {
+            return rectifier::rectify(x, slope);
+        }
         match *self {
             Self::Identity => Ok(x.clone()),
             // Not `x.relu()`, which turns NaN into 0 and lets the whole gradient through at 0; PyTorch does neither.

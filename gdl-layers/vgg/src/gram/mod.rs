@@ -1,4 +1,7 @@
-use candle_core::{Result, Tensor};
+mod cpu;
+pub(crate) mod reference;
+
+use candle_core::{DType, Result, Tensor};
 
 /// The Gram matrix of features: which channels are active together, wherever that is.
 ///
@@ -14,11 +17,13 @@ use candle_core::{Result, Tensor};
 /// Gatys, Ecker and Bethge 2016, equation 3, which does not divide; the division by C H W, as in Johnson et al. 2016
 /// (equation 3 there), makes layers and image sizes comparable.
 pub fn gram_matrix(f: &Tensor) -> Result<Tensor> {
-    let (n, c, h, w) = f.dims4()?;
-    if c * h * w == 0 {
+    let (_, c, h, w) = f.dims4()?;
+    if f.elem_count() == 0 {
         candle_core::bail!("gram_matrix: features of shape {:?} have no elements", f.dims())
     }
-    let f = f.reshape((n, c, h * w))?;
-    // Scaling one factor, not the product: the sum stays small in half precision.
-    f.affine(1.0 / (c * h * w) as f64, 0.0)?.matmul(&f.t()?)
+    let kernel = f.device().is_cpu() && matches!(f.dtype(), DType::F32 | DType::F64);
+    if kernel && !gdl_kernels::force_reference() {
+        return cpu::gram_matrix(f, 1.0 / (c * h * w) as f64);
+    }
+    reference::gram_matrix(f)
 }
