@@ -1,5 +1,6 @@
 use crate::{Error, LanguageModel, Level, Result, State, Tokenizer};
 use candle_core::{DType, Device, Tensor};
+use gdl_rnn::Stepper;
 use gdl_train::Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -64,9 +65,10 @@ pub(crate) fn generate(
     let mut rng = Rng::stream(config.seed, "generate");
     let mut written = String::new();
     let words = tokenizer.config().level == Level::Word;
-    let (mut logits, mut state) = next(model, &prompt, None, device)?;
+    let mut reader = Reader::new(model, &prompt, device)?;
+    let mut draw = Draw::new(config, tokenizer.unknown());
     for step in 0..config.length {
-        let id = draw(&mut logits, config, tokenizer.unknown(), &mut rng)?;
+        let id = draw.next(reader.logits(), &mut rng)?;
         let mut piece = decoder.push(id)?;
         // The space before a word is the decoder's, unless the prompt ends in one. Characters bring their own.
         let spaced = step == 0 && words && config.prompt.ends_with(' ');
@@ -78,7 +80,7 @@ pub(crate) fn generate(
             break;
         }
         if step + 1 < config.length {
-            (logits, state) = next(model, &[id], Some(&state), device)?;
+            reader.read(id)?;
         }
     }
     Ok(written)
@@ -99,6 +101,40 @@ fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     Ok(if ids.is_empty() { vec![tokenizer.id("\n").unwrap_or(1)] } else { ids })
 }
 
+/// What has read a text so far, and says what may come next.
+enum Reader<'a> {
+    /// The model's own way of reading one token.
+    Stepper { stepper: Box<Stepper>, logits: Vec<f32> },
+    /// Whatever the model is made of, on whatever device.
+    Model { model: &'a LanguageModel, state: State, logits: Vec<f32>, device: &'a Device },
+}
+
+impl<'a> Reader<'a> {
+    fn new(model: &'a LanguageModel, prompt: &[u32], device: &'a Device) -> Result<Self> {
+        let (logits, state) = next(model, prompt, None, device)?;
+        Ok(match model.stepper(&state)? {
+            Some(stepper) => Self::Stepper { stepper: Box::new(stepper), logits },
+            None => Self::Model { model, state, logits, device },
+        })
+    }
+
+    fn logits(&mut self) -> &mut [f32] {
+        match self {
+            Self::Stepper { logits, .. } | Self::Model { logits, .. } => logits,
+        }
+    }
+
+    fn read(&mut self, id: u32) -> Result<()> {
+        match self {
+            Self::Stepper { stepper, logits } => logits.copy_from_slice(stepper.step(id)?),
+            Self::Model { model, state, logits, device } => {
+                (*logits, *state) = next(model, &[id], Some(state), device)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The logits of the token after `ids`, and the state there.
 fn next(
     model: &LanguageModel,
@@ -112,30 +148,47 @@ fn next(
     Ok((last.to_dtype(DType::F32)?.to_vec1()?, state.detach()))
 }
 
-fn draw(logits: &mut [f32], config: &GenerateConfig, unknown: u32, rng: &mut Rng) -> Result<u32> {
-    if let Some(bad) = logits.iter().find(|l| !l.is_finite()) {
-        return Err(candle_core::Error::Msg(format!("generate: the model gives the score {bad}")).into());
+/// Draws tokens, in room that it keeps.
+struct Draw<'a> {
+    config: &'a GenerateConfig,
+    unknown: usize,
+    order: Vec<u32>,
+    weights: Vec<f64>,
+}
+
+impl<'a> Draw<'a> {
+    fn new(config: &'a GenerateConfig, unknown: u32) -> Self {
+        Self { config, unknown: unknown as usize, order: Vec::new(), weights: Vec::new() }
     }
-    if let Some(unknown) = logits.get_mut(unknown as usize) {
-        *unknown = f32::NEG_INFINITY;
-    }
-    // Likeliest first, and the lower id first among equals, so that nothing depends on the sort.
-    let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-    let logit = |id: u32| f64::from(logits[id as usize]);
-    order.sort_unstable_by(|&a, &b| logit(b).total_cmp(&logit(a)).then(a.cmp(&b)));
-    if config.temperature == 0.0 {
-        return Ok(order[0]);
-    }
-    order.truncate(config.top_k.unwrap_or(order.len()));
-    let top = logit(order[0]);
-    let weights: Vec<f64> = order.iter().map(|&id| ((logit(id) - top) / config.temperature).exp()).collect();
-    let mut left = rng.uniform() * weights.iter().sum::<f64>();
-    for (&id, weight) in order.iter().zip(&weights) {
-        left -= weight;
-        if left < 0.0 {
-            return Ok(id);
+
+    fn next(&mut self, logits: &mut [f32], rng: &mut Rng) -> Result<u32> {
+        let Self { config, unknown, order, weights } = self;
+        if let Some(bad) = logits.iter().find(|l| !l.is_finite()) {
+            return Err(candle_core::Error::Msg(format!("generate: the model gives the score {bad}")).into());
         }
+        if let Some(unknown) = logits.get_mut(*unknown) {
+            *unknown = f32::NEG_INFINITY;
+        }
+        // Likeliest first, and the lower id first among equals, so that nothing depends on the sort.
+        order.clear();
+        order.extend(0..logits.len() as u32);
+        let logit = |id: u32| f64::from(logits[id as usize]);
+        order.sort_unstable_by(|&a, &b| logit(b).total_cmp(&logit(a)).then(a.cmp(&b)));
+        if config.temperature == 0.0 {
+            return Ok(order[0]);
+        }
+        order.truncate(config.top_k.unwrap_or(order.len()));
+        let top = logit(order[0]);
+        weights.clear();
+        weights.extend(order.iter().map(|&id| ((logit(id) - top) / config.temperature).exp()));
+        let mut left = rng.uniform() * weights.iter().sum::<f64>();
+        for (&id, weight) in order.iter().zip(&*weights) {
+            left -= weight;
+            if left < 0.0 {
+                return Ok(id);
+            }
+        }
+        // Rounding can leave a hair; the likeliest takes it.
+        Ok(order[0])
     }
-    // Rounding can leave a hair; the likeliest takes it.
-    Ok(order[0])
 }

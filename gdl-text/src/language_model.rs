@@ -1,8 +1,11 @@
 use crate::{Cell, ModelConfig, State};
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Linear, ModuleT, VarBuilder};
+use candle_nn::{ModuleT, VarBuilder};
 use gdl_kernels::rng::{Dropout, SharedRng};
-use gdl_rnn::{Embedding, EmbeddingConfig, Gru, GruConfig, Lstm, LstmConfig, linear};
+use gdl_rnn::{
+    CrossEntropy, Embedding, EmbeddingConfig, Gru, GruConfig, Linear, Lstm, LstmConfig, Stepper, linear,
+    linear_cross_entropy,
+};
 
 /// A recurrent language model: token vectors, stacked LSTM or GRU layers, and a linear layer that scores every token
 /// of the vocabulary as the next one.
@@ -116,18 +119,49 @@ impl LanguageModel {
     /// # Errors
     /// As [`forward`](Self::forward), and when there is dropout to do but no generator to draw from.
     pub fn forward_t(&self, ids: &Tensor, state: Option<&State>, train: bool) -> Result<(Tensor, State)> {
-        let (n, t) = ids.dims2()?;
-        let x = self.drop(self.embedding.forward(ids)?, train)?; // (N, T, E)
-        let (x, state) = match (&self.layers, state) {
-            (Layers::Lstm(lstm), Some(State::Lstm(s))) => run_lstm(lstm, &x, Some(s), train)?,
-            (Layers::Lstm(lstm), None) => run_lstm(lstm, &x, None, train)?,
-            (Layers::Gru(gru), Some(State::Gru(s))) => run_gru(gru, &x, Some(s), train)?,
-            (Layers::Gru(gru), None) => run_gru(gru, &x, None, train)?,
+        let (x, state) = self.hidden(ids, state, train)?; // (N, T, H)
+        Ok((self.head.forward(&x)?, state))
+    }
+
+    /// What the head reads: (N, T, H).
+    fn hidden(&self, ids: &Tensor, state: Option<&State>, train: bool) -> Result<(Tensor, State)> {
+        let vectors = match train && self.config.dropout > 0.0 {
+            true => Some(self.drop(self.embedding.forward(ids)?, train)?), // (N, T, E)
+            false => None,
+        };
+        let (y, state) = match (&self.layers, state) {
+            (Layers::Lstm(lstm), None | Some(State::Lstm(_))) => {
+                let state = state.and_then(State::lstm);
+                let (y, state) = match &vectors {
+                    Some(x) => lstm.forward_t(x, state, train)?,
+                    None => lstm.forward_tokens(&self.embedding, ids, state, train)?,
+                };
+                (y, State::Lstm(state))
+            }
+            (Layers::Gru(gru), None | Some(State::Gru(_))) => {
+                let state = state.and_then(State::gru);
+                let (y, state) = match &vectors {
+                    Some(x) => gru.forward_t(x, state, train)?,
+                    None => gru.forward_tokens(&self.embedding, ids, state, train)?,
+                };
+                (y, State::Gru(state))
+            }
             _ => bail!("LanguageModel: the state is not one of {} layers", self.config.cell),
         };
-        // One matrix product for all steps.
-        let x = self.drop(x, train)?.reshape((n * t, self.config.hidden))?;
-        Ok((self.head.forward(&x)?.reshape((n, t, self.vocab_size))?, state))
+        Ok((self.drop(y, train)?, state))
+    }
+
+    /// What reads on from a state of one row, token by token, without a graph; none where there is no such thing, and
+    /// [`forward`](Self::forward) has to do.
+    ///
+    /// # Errors
+    /// When the state is that of another model or of several rows.
+    pub fn stepper(&self, state: &State) -> Result<Option<Stepper>> {
+        match (&self.layers, state) {
+            (Layers::Lstm(lstm), State::Lstm(s)) => Stepper::lstm(&self.embedding, lstm, &self.head, Some(s)),
+            (Layers::Gru(gru), State::Gru(s)) => Stepper::gru(&self.embedding, gru, &self.head, Some(s)),
+            _ => bail!("LanguageModel: the state is not one of {} layers", self.config.cell),
+        }
     }
 
     /// Mean cross-entropy in nats of the targets (N, T), and the state after the last token.
@@ -141,9 +175,8 @@ impl LanguageModel {
         state: Option<&State>,
         train: bool,
     ) -> Result<(Tensor, State)> {
-        let (logits, state) = self.forward_t(ids, state, train)?;
-        let logits = logits.flatten_to(1)?; // (N T, V)
-        Ok((candle_nn::loss::cross_entropy(&logits, &targets.flatten_all()?)?, state))
+        let (x, state) = self.hidden(ids, state, train)?;
+        Ok((linear_cross_entropy(&x, &self.head, targets, &CrossEntropy::default())?, state))
     }
 
     fn drop(&self, x: Tensor, train: bool) -> Result<Tensor> {
@@ -157,19 +190,4 @@ impl LanguageModel {
             None => Ok(x),
         }
     }
-}
-
-fn run_lstm(
-    lstm: &Lstm,
-    x: &Tensor,
-    state: Option<&gdl_rnn::LstmState>,
-    train: bool,
-) -> Result<(Tensor, State)> {
-    let (y, state) = lstm.forward_t(x, state, train)?;
-    Ok((y, State::Lstm(state)))
-}
-
-fn run_gru(gru: &Gru, x: &Tensor, state: Option<&gdl_rnn::GruState>, train: bool) -> Result<(Tensor, State)> {
-    let (y, state) = gru.forward_t(x, state, train)?;
-    Ok((y, State::Gru(state)))
 }

@@ -22,6 +22,14 @@ impl State {
         }
     }
 
+    pub(crate) fn lstm(&self) -> Option<&LstmState> {
+        if let Self::Lstm(state) = self { Some(state) } else { None }
+    }
+
+    pub(crate) fn gru(&self) -> Option<&GruState> {
+        if let Self::Gru(state) = self { Some(state) } else { None }
+    }
+
     /// The state as tensors, for a checkpoint: `h`, and `c` for LSTM layers, each (layers, N, H).
     pub fn tensors(&self) -> Tensors {
         let named = |name: &str, t: &Tensor| (name.to_string(), t.detach());

@@ -5,8 +5,8 @@ use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
 use gdl_rnn::{
-    Embedding, EmbeddingConfig, Gru, GruConfig, GruReset, GruState, Lstm, LstmConfig, LstmState,
-    SequenceParams, gru_sequence, linear, lstm_sequence, reference,
+    Embedding, EmbeddingConfig, Gru, GruConfig, GruReset, GruState, LayerNorm, Lstm, LstmCell, LstmConfig,
+    LstmNorm, LstmState, SequenceParams, Zoneout, gru_sequence, linear, lstm_sequence, reference,
 };
 use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
 use gdl_train::ParamStore;
@@ -27,7 +27,11 @@ struct Case {
 
 impl Case {
     fn load(name: &str, dtype: DType, tol: f64) -> Self {
-        let fixture = Fixture::load("rnn");
+        Self::load_from("rnn", name, dtype, tol)
+    }
+
+    fn load_from(file: &str, name: &str, dtype: DType, tol: f64) -> Self {
+        let fixture = Fixture::load(file);
         let vars = fixture
             .vars(name)
             .into_iter()
@@ -181,14 +185,21 @@ fn differentiate(
 type Path<'a> = &'a dyn Fn(&[Tensor], SequenceParams<'_>) -> Result<Vec<Tensor>>;
 
 /// Kernel and composition, in f64 and f32, for every direction, with and without lengths.
-fn compare_paths(shapes: impl Fn(Sizes) -> Vec<Vec<usize>>, paths: [Path<'_>; 2]) {
+///
+/// In f32: sums of up to 26 rows x 3 steps, at 6e-8 each, of values of order one; `amplify` times that.
+fn compare_paths(shapes: impl Fn(Sizes) -> Vec<Vec<usize>>, amplify: f64, paths: [Path<'_>; 2]) {
     let rng = SharedRng::seed(8);
     for sizes in SIZES {
         let lengths = draw_lengths(&rng, sizes);
-        // f32: sums of up to 26 rows x 3 steps, at 6e-8 each, of values of order one.
-        for (dtype, tol) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
+        for (dtype, tol) in [(DType::F64, 1e-12 * amplify), (DType::F32, 2e-5 * amplify)] {
             let mut inputs: Vec<_> = shapes(sizes).iter().map(|s| randn(&rng, s, dtype)).collect();
-            for w in &mut inputs[1..3] {
+            // The matrices: to the gates, and the projection, if there is one.
+            for w in inputs
+                .iter_mut()
+                .enumerate()
+                .filter(|(k, w)| [1, 2, 6].contains(k) && w.rank() == 2)
+                .map(|(_, w)| w)
+            {
                 // Weights as large as those of a trained layer: larger ones amplify every rounding at every step.
                 *w = (&*w / (w.dims()[1] as f64).sqrt()).unwrap();
             }
@@ -206,23 +217,53 @@ fn compare_paths(shapes: impl Fn(Sizes) -> Vec<Vec<usize>>, paths: [Path<'_>; 2]
     }
 }
 
-fn lstm_shapes([n, t, i, h]: Sizes) -> Vec<Vec<usize>> {
-    vec![vec![n, t, i], vec![4 * h, i], vec![4 * h, h], vec![4 * h], vec![n, h], vec![n, h]]
+/// What is unusual about an LSTM cell.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    bias: bool,
+    proj: bool,
+    norm: bool,
+    zoneout: bool,
+}
+
+const OPTIONS: [Options; 6] = [
+    Options { bias: false, proj: false, norm: false, zoneout: false },
+    Options { bias: true, proj: false, norm: false, zoneout: false },
+    Options { bias: true, proj: true, norm: false, zoneout: false },
+    Options { bias: false, proj: false, norm: true, zoneout: false },
+    Options { bias: true, proj: false, norm: false, zoneout: true },
+    Options { bias: false, proj: true, norm: true, zoneout: true },
+];
+
+impl Options {
+    /// Features of an output.
+    fn outputs(self, h: usize) -> usize {
+        if self.proj { h.div_ceil(2) } else { h }
+    }
+
+    /// x, `w_ih`, `w_hh`, bias, h0, c0, `w_hr`, and the gains and shifts of the three norms.
+    fn shapes(self, [n, t, i, h]: Sizes) -> Vec<Vec<usize>> {
+        let p = self.outputs(h);
+        let mut shapes = vec![
+            vec![n, t, i],
+            vec![4 * h, i],
+            vec![4 * h, p],
+            vec![4 * h],
+            vec![n, p],
+            vec![n, h],
+            vec![p, h],
+        ];
+        shapes.extend([4 * h, 4 * h, 4 * h, 4 * h, h, h].map(|size| vec![size]));
+        shapes
+    }
 }
 
 fn gru_shapes([n, t, i, h]: Sizes) -> Vec<Vec<usize>> {
     vec![vec![n, t, i], vec![3 * h, i], vec![3 * h, h], vec![n, h], vec![3 * h], vec![h]]
 }
 
-type LstmPath = fn(
-    &Tensor,
-    &Tensor,
-    &Tensor,
-    Option<&Tensor>,
-    &Tensor,
-    &Tensor,
-    SequenceParams<'_>,
-) -> Result<(Tensor, Tensor, Tensor)>;
+type LstmPath =
+    fn(&Tensor, &LstmCell<'_>, &Tensor, &Tensor, SequenceParams<'_>) -> Result<(Tensor, Tensor, Tensor)>;
 
 type GruPath = fn(
     &Tensor,
@@ -234,8 +275,21 @@ type GruPath = fn(
     SequenceParams<'_>,
 ) -> Result<(Tensor, Tensor)>;
 
-fn lstm(path: LstmPath, v: &[Tensor], bias: bool, params: SequenceParams<'_>) -> Result<Vec<Tensor>> {
-    let (y, h, c) = path(&v[0], &v[1], &v[2], bias.then_some(&v[3]), &v[4], &v[5], params)?;
+fn lstm(path: LstmPath, v: &[Tensor], options: Options, params: SequenceParams<'_>) -> Result<Vec<Tensor>> {
+    let norm = |k: usize| LayerNorm { weight: &v[k], bias: &v[k + 1] };
+    let (n, t, _) = v[0].dims3()?;
+    // Drawn once more for every call, but the same.
+    let rng = SharedRng::seed(77);
+    let keep = |size: usize| rng.rand((n, t, size), 0., 1., v[0].dtype(), &DEV);
+    let (keep_h, keep_c) = (keep(v[4].dim(1)?)?, keep(v[5].dim(1)?)?);
+    let cell = LstmCell {
+        bias: options.bias.then_some(&v[3]),
+        w_hr: options.proj.then_some(&v[6]),
+        norm: options.norm.then(|| LstmNorm { ih: norm(7), hh: norm(9), c: norm(11) }),
+        zoneout: options.zoneout.then_some(Zoneout { h: &keep_h, c: &keep_c }),
+        ..LstmCell::new(&v[1], &v[2])
+    };
+    let (y, h, c) = path(&v[0], &cell, &v[4], &v[5], params)?;
     Ok(vec![y, h, c])
 }
 
@@ -254,10 +308,16 @@ fn gru(path: GruPath, v: &[Tensor], form: usize, params: SequenceParams<'_>) -> 
 
 #[test]
 fn the_lstm_kernel_agrees_with_its_composition() {
-    for bias in [true, false] {
+    for options in OPTIONS {
+        // A normalisation divides by a standard deviation, which may be small, and so do all gradients through it: a row
+        // of four drawn numbers has one below 0.1 now and then, and several steps follow each other.
+        let amplify = if options.norm { 100. } else { 1. };
         compare_paths(
-            lstm_shapes,
-            [&|v, p| lstm(lstm_sequence, v, bias, p), &|v, p| lstm(reference::lstm_sequence, v, bias, p)],
+            |sizes| options.shapes(sizes),
+            amplify,
+            [&|v, p| lstm(lstm_sequence, v, options, p), &|v, p| {
+                lstm(reference::lstm_sequence, v, options, p)
+            }],
         );
     }
 }
@@ -267,6 +327,7 @@ fn the_gru_kernel_agrees_with_its_composition() {
     for form in 0..GRU_FORMS {
         compare_paths(
             gru_shapes,
+            1.,
             [&|v, p| gru(gru_sequence, v, form, p), &|v, p| gru(reference::gru_sequence, v, form, p)],
         );
     }
@@ -289,9 +350,13 @@ fn sequence_gradients_are_slopes() {
             shapes.iter().map(|s| randn(&rng, s, DType::F64)).collect()
         };
         // Central differences: eps^2 of curvature and 1e-16 / eps of rounding, both near 1e-10.
-        let inputs = draw(lstm_shapes([2, 3, 2, 2]));
-        for path in [lstm_sequence, reference::lstm_sequence] {
-            check_gradients(|v| flat(lstm(path, v, true, params)?), &inputs, 1e-5, 1e-8);
+        for options in OPTIONS {
+            let inputs = draw(options.shapes([2, 3, 2, 3]));
+            // Layer normalisation bends more.
+            let tol = if options.norm { 1e-6 } else { 1e-8 };
+            for path in [lstm_sequence, reference::lstm_sequence] {
+                check_gradients(|v| flat(lstm(path, v, options, params)?), &inputs, 1e-5, tol);
+            }
         }
         let inputs = draw(gru_shapes([2, 3, 2, 2]));
         for path in [gru_sequence, reference::gru_sequence] {
@@ -310,14 +375,20 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let params = SequenceParams { reverse: true, lengths: Some(&lengths) };
     let draw =
         |shapes: Vec<Vec<usize>>| -> Vec<_> { shapes.iter().map(|s| randn(&rng, s, DType::F32)).collect() };
-    let (lstm_inputs, gru_inputs) = (draw(lstm_shapes(sizes)), draw(gru_shapes(sizes)));
+    let gru_inputs = draw(gru_shapes(sizes));
+    let lstm_inputs = OPTIONS.map(|options| (options, draw(options.shapes(sizes))));
     let weigh = randn(&rng, &[10_000], DType::F32);
     let compute = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let a = differentiate(&lstm_inputs, &weigh, |v| lstm(lstm_sequence, v, true, params));
-            let b = differentiate(&gru_inputs, &weigh, |v| gru(gru_sequence, v, 3, params));
-            [vec![a.0], a.1, vec![b.0], b.1].concat()
+            let (y, grads) = differentiate(&gru_inputs, &weigh, |v| gru(gru_sequence, v, 3, params));
+            let mut all = [vec![y], grads].concat();
+            for (options, inputs) in &lstm_inputs {
+                let (y, grads) = differentiate(inputs, &weigh, |v| lstm(lstm_sequence, v, *options, params));
+                all.push(y);
+                all.extend(grads);
+            }
+            all
         })
     };
     let one = compute(1);
@@ -349,13 +420,20 @@ fn a_long_sequence_trains() {
     if gdl_kernels::force_reference() {
         return;
     }
-    let x = Var::from_tensor(&randn(&SharedRng::seed(3), &[1, 20_000, 2], DType::F32)).unwrap();
     let store = ParamStore::new(DType::F32, &DEV, 1);
-    let lstm = Lstm::new(&LstmConfig::new(2, 3), store.vb().pp("lstm")).unwrap();
-    let gru = Gru::new(&GruConfig::new(3, 3), store.vb().pp("gru")).unwrap();
-    let (y, _) = gru.forward(&lstm.forward(&x, None).unwrap().0, None).unwrap();
+    let table = Embedding::new(&EmbeddingConfig::new(5, 2), store.vb().pp("table")).unwrap();
+    let config = LstmConfig::new(2, 4).num_layers(2).bidirectional(true).proj_size(3).layer_norm(true);
+    let config = config.zoneout(0.1, 0.1).weight_drop(0.2).dropout(0.1).locked_dropout(true);
+    let lstm = Lstm::new(&config, store.vb().pp("lstm")).unwrap().with_rng(SharedRng::seed(1));
+    let gru = Gru::new(&GruConfig::new(6, 3), store.vb().pp("gru")).unwrap();
+    let ids = Tensor::from_vec((0..20_000u32).map(|i| i * i % 5).collect(), (1, 20_000), &DEV).unwrap();
+    let (y, _) = lstm.forward_tokens(&table, &ids, None, true).unwrap();
+    let (y, _) = gru.forward(&y, None).unwrap();
     let grads = y.sum_all().unwrap().backward().unwrap();
-    assert_eq!(grads.get(&x).unwrap().dims(), [1, 20_000, 2]);
+    for (name, var) in store.vars() {
+        let sum = grads.get(&var).unwrap().abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(sum.is_finite() && sum > 0., "{name}: {sum}");
+    }
 }
 
 #[test]
@@ -498,4 +576,224 @@ fn wrong_sizes_are_named() {
     }
     let dropout = GruConfig::new(4, 5).dropout(1.);
     assert!(Gru::new(&dropout, store.vb().pp("bad")).unwrap_err().to_string().contains("dropout"));
+    for (config, want) in [
+        (LstmConfig::new(4, 5).proj_size(5), "proj_size"),
+        (LstmConfig::new(4, 5).weight_drop(1.), "weight_drop"),
+        (LstmConfig::new(4, 5).zoneout(-0.1, 0.), "zoneout_h"),
+        (LstmConfig::new(4, 5).zoneout(0., 2.), "zoneout_c"),
+    ] {
+        assert!(Lstm::new(&config, store.vb().pp("bad")).unwrap_err().to_string().contains(want), "{want}");
+    }
+    let (w_ih, w_hh, h, c) = (zeros(&[8, 4]), zeros(&[8, 2]), zeros(&[2, 2]), zeros(&[2, 2]));
+    let plain = LstmCell::new(&w_ih, &w_hh);
+    let run = |cell: LstmCell<'_>| lstm_sequence(&x, &cell, &h, &c, SequenceParams::default()).unwrap_err();
+    let short = zeros(&[7]);
+    assert!(run(LstmCell { bias: Some(&short), ..plain }).to_string().contains("bias (gates * H)"));
+    assert!(run(LstmCell { w_hr: Some(&w_ih), ..plain }).to_string().contains("w_hh"));
+    let keep = Zoneout { h: &h, c: &c };
+    assert!(run(LstmCell { zoneout: Some(keep), ..plain }).to_string().contains("zoneout h (N, T, P)"));
+    let norm = LayerNorm { weight: &short, bias: &short };
+    let norm = LstmNorm { ih: norm, hh: norm, c: norm };
+    assert!(run(LstmCell { norm: Some(norm), ..plain }).to_string().contains("norm ih weight"));
+}
+
+#[test]
+fn old_configurations_load_and_unknown_keys_do_not() {
+    let old = r#"{"input_size": 4, "hidden_size": 5, "num_layers": 2, "bidirectional": false, "dropout": 0.1, "bias": true}"#;
+    let config: LstmConfig = serde_json::from_str(old).unwrap();
+    assert_eq!(config, LstmConfig::new(4, 5).num_layers(2).dropout(0.1));
+    let config: GruConfig = serde_json::from_str(r#"{"input_size": 4, "hidden_size": 5}"#).unwrap();
+    assert_eq!(config, GruConfig::new(4, 5));
+    let unknown = r#"{"input_size": 4, "hidden_size": 5, "peepholes": true}"#;
+    assert!(serde_json::from_str::<LstmConfig>(unknown).is_err());
+}
+
+/// PyTorch itself for the projection; loops over its tensors for what `torch.nn.LSTM` does not have.
+#[test]
+fn lstm_options_agree_with_pytorch() {
+    let config = LstmConfig::new(4, 5);
+    for (name, config) in [
+        ("lstm_proj", config.clone().proj_size(3)),
+        ("lstm_proj_padded", config.clone().proj_size(2).num_layers(2).bidirectional(true)),
+        ("lstm_norm", config.clone().layer_norm(true).num_layers(2).bidirectional(true)),
+        ("lstm_norm_proj_zoneout", config.clone().layer_norm(true).proj_size(3).zoneout(0.1, 0.3)),
+        ("lstm_zoneout", config.clone().num_layers(2).bidirectional(true).zoneout(0.2, 0.4)),
+        ("lstm_forget_bias", config.clone().forget_bias(1.)),
+        ("lstm_norm_forget_bias", config.layer_norm(true).forget_bias(1.)),
+    ] {
+        for (dtype, tol) in TOLERANCES {
+            // As in the comparison of kernel and composition: normalising amplifies.
+            let tol = if config.layer_norm { tol * 20. } else { tol };
+            let case = Case::load_from("rnn_options", name, dtype, tol);
+            let lstm = Lstm::new(&config, case.vb()).unwrap();
+            let state = LstmState { h: case.var("h0").unwrap(), c: case.var("c0").unwrap() };
+            let x = case.var("x").unwrap();
+            let (y, end) = match lengths(name) {
+                Some(lengths) => lstm.forward_padded(&x, lengths, Some(&state), false),
+                None => lstm.forward(&x, Some(&state)),
+            }
+            .unwrap();
+            case.finish(&y, &end.h, Some(&end.c));
+        }
+    }
+}
+
+/// Masks drawn by PyTorch, applied where AWD-LSTM and zoneout apply them.
+#[test]
+fn lstm_with_masks_agrees_with_pytorch() {
+    for (dtype, tol) in TOLERANCES {
+        let case = Case::load_from("rnn_options", "lstm_masks", dtype, tol);
+        let var = |key: &str| case.var(key).unwrap();
+        let (h0, c0) = (var("h0"), var("c0"));
+        let mut x = var("x");
+        let (mut hs, mut cs) = (Vec::new(), Vec::new());
+        for layer in 0..2 {
+            let name = |key: &str| var(&format!("{key}_l{layer}"));
+            let w_hh = (name("weight_hh") * name("mask_hh")).unwrap(); // weight drop
+            let bias = (name("bias_ih") + name("bias_hh")).unwrap();
+            let (w_ih, keep_h, keep_c) = (name("weight_ih"), name("keep_h"), name("keep_c"));
+            let zoneout = Some(Zoneout { h: &keep_h, c: &keep_c });
+            let cell = LstmCell { bias: Some(&bias), zoneout, ..LstmCell::new(&w_ih, &w_hh) };
+            let state = (h0.get(layer).unwrap(), c0.get(layer).unwrap());
+            let (y, h, c) = lstm_sequence(&x, &cell, &state.0, &state.1, SequenceParams::default()).unwrap();
+            // Locked dropout: one mask for all steps.
+            x = if layer == 0 { y.broadcast_mul(&var("mask_locked")).unwrap() } else { y };
+            hs.push(h);
+            cs.push(c);
+        }
+        case.finish(&x, &Tensor::stack(&hs, 0).unwrap(), Some(&Tensor::stack(&cs, 0).unwrap()));
+    }
+}
+
+/// Largest absolute difference from zero.
+fn largest(t: &Tensor) -> f64 {
+    t.abs().unwrap().max_all().unwrap().to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+}
+
+#[test]
+fn weight_drop_drops_recurrent_weights_once_per_call() {
+    let store = ParamStore::new(DType::F64, &DEV, 1);
+    let x = randn(&SharedRng::seed(1), &[3, 4, 4], DType::F64);
+    let dropping = Lstm::new(&LstmConfig::new(4, 6).weight_drop(0.5), store.vb()).unwrap();
+    let error = dropping.forward_t(&x, None, true).unwrap_err().to_string();
+    assert!(error.contains("with_rng"), "{error}");
+    let (plain, _) = dropping.forward(&x, None).unwrap();
+    let dropping = dropping.with_rng(SharedRng::seed(4));
+    let (y, _) = dropping.forward_t(&x, None, true).unwrap();
+
+    let w = store.vars()["weight_hh_l0"].clone();
+    let dropout = gdl_kernels::rng::Dropout::new(0.5, SharedRng::seed(4)).unwrap();
+    let mask = dropout.mask(w.shape(), DType::F64, &DEV).unwrap();
+    let grads = y.sum_all().unwrap().backward().unwrap();
+    let grad = grads.get(&w).unwrap();
+    let off = mask.eq(0f64).unwrap().to_dtype(DType::F64).unwrap();
+    assert_eq!(largest(&(grad * &off).unwrap()), 0., "a dropped weight has no gradient");
+    assert!(largest(&(grad * &mask).unwrap()) > 0.);
+
+    let mut tensors: HashMap<String, Tensor> = store.tensors().into_iter().collect();
+    tensors.insert("weight_hh_l0".into(), (w.as_detached_tensor() * mask).unwrap());
+    let vb = VarBuilder::from_tensors(tensors, DType::F64, &DEV);
+    let by_hand = Lstm::new(&LstmConfig::new(4, 6), vb).unwrap();
+    assert_bitwise(&y, &by_hand.forward(&x, None).unwrap().0, "the mask is that of the generator");
+    assert!(largest(&(&y - &plain).unwrap()) > 0.);
+    assert_bitwise(&dropping.forward(&x, None).unwrap().0, &plain, "no weight drop outside training");
+}
+
+#[test]
+fn locked_dropout_drops_the_same_features_at_every_step() {
+    let x = Tensor::ones((3, 5, 40), DType::F32, &DEV).unwrap();
+    let dropout = gdl_kernels::rng::Dropout::new(0.5, SharedRng::seed(4)).unwrap();
+    let y = dropout.forward_locked(&x).unwrap();
+    let first = y.narrow(1, 0, 1).unwrap().broadcast_as((3, 5, 40)).unwrap();
+    assert_bitwise(&y, &first.contiguous().unwrap(), "all steps");
+    let rows = y.get(0).unwrap().get(0).unwrap().ne(&y.get(1).unwrap().get(0).unwrap()).unwrap();
+    let differing = rows.to_dtype(DType::F32).unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(differing > 0., "rows have masks of their own");
+
+    // Between the layers of a stack: the same network with and without the lock differs.
+    let store = ParamStore::new(DType::F32, &DEV, 1);
+    let x = randn(&SharedRng::seed(1), &[3, 4, 4], DType::F32);
+    for config in [GruConfig::new(4, 6).num_layers(2).dropout(0.5)] {
+        let run = |locked: bool| {
+            let gru = Gru::new(&config.clone().locked_dropout(locked), store.vb()).unwrap();
+            gru.with_rng(SharedRng::seed(4)).forward_t(&x, None, true).unwrap().0
+        };
+        assert!(largest(&(run(true) - run(false)).unwrap()) > 0.);
+    }
+}
+
+#[test]
+fn zoneout_keeps_state_in_training_and_its_mean_outside() {
+    let store = ParamStore::new(DType::F64, &DEV, 1);
+    let lstm = |h: f64, c: f64| Lstm::new(&LstmConfig::new(4, 50).zoneout(h, c), store.vb()).unwrap();
+    let x = randn(&SharedRng::seed(1), &[3, 2, 4], DType::F64);
+    let error = lstm(0.5, 0.).forward_t(&x, None, true).unwrap_err().to_string();
+    assert!(error.contains("with_rng"), "{error}");
+    let (y, _) = lstm(0.5, 0.).with_rng(SharedRng::seed(2)).forward_t(&x, None, true).unwrap();
+    let (first, second) = (y.narrow(1, 0, 1).unwrap(), y.narrow(1, 1, 1).unwrap());
+    let share =
+        |kept: Tensor| kept.to_dtype(DType::F64).unwrap().mean_all().unwrap().to_scalar::<f64>().unwrap();
+    // 150 draws at 1/2: standard deviation 0.04; five of those.
+    assert!((share(first.eq(0f64).unwrap()) - 0.5).abs() < 0.2, "from the initial zeros");
+    assert!((share(second.eq(&first).unwrap()) - 0.5).abs() < 0.2, "from the step before");
+    // Outside training: a mixture, which for the first step is half of what there is without.
+    let (mixed, _) = lstm(0.5, 0.).forward(&x, None).unwrap();
+    let (plain, _) = lstm(0., 0.).forward(&x, None).unwrap();
+    let half = (plain.narrow(1, 0, 1).unwrap() * 0.5).unwrap();
+    assert_close(&mixed.narrow(1, 0, 1).unwrap(), &half, 1e-15, 0., "expectation");
+}
+
+#[test]
+fn tokens_are_their_vectors() {
+    let rng = SharedRng::seed(6);
+    for (vocab, dtype, tol) in [(5, DType::F64, 1e-12), (5, DType::F32, 1e-5), (90, DType::F64, 1e-12)] {
+        // 21 steps: more than 5 tokens, fewer than 90.
+        let ids = rng.with(|rng| (0..21).map(|_| rng.below(vocab) as u32).collect::<Vec<_>>());
+        let ids = Tensor::from_vec(ids, (3, 7), &DEV).unwrap();
+        let store = ParamStore::new(dtype, &DEV, 1);
+        let table = Embedding::new(&EmbeddingConfig::new(vocab, 4), store.vb().pp("table")).unwrap();
+        let config = LstmConfig::new(4, 6).num_layers(2).bidirectional(true);
+        let lstm = |norm: bool, name: &str| {
+            Lstm::new(&config.clone().layer_norm(norm), store.vb().pp(name)).unwrap()
+        };
+        let (plain, normed) = (lstm(false, "plain"), lstm(true, "normed"));
+        let gru = Gru::new(&GruConfig::new(4, 6), store.vb().pp("gru")).unwrap();
+        let weigh = randn(&rng, &[3, 7, 12], dtype);
+        let gradients = |y: &Tensor| {
+            let weigh = weigh.narrow(2, 0, y.dim(2).unwrap()).unwrap();
+            (y * weigh).unwrap().sum_all().unwrap().backward().unwrap()
+        };
+        let x = table.forward(&ids).unwrap();
+        for (what, by_tokens, by_vectors) in [
+            (
+                "plain",
+                plain.forward_tokens(&table, &ids, None, true).unwrap().0,
+                plain.forward(&x, None).unwrap().0,
+            ),
+            (
+                "normed",
+                normed.forward_tokens(&table, &ids, None, true).unwrap().0,
+                normed.forward(&x, None).unwrap().0,
+            ),
+            (
+                "gru",
+                gru.forward_tokens(&table, &ids, None, true).unwrap().0,
+                gru.forward(&x, None).unwrap().0,
+            ),
+        ] {
+            // Sums over 21 steps in another order; the normed one divides by a deviation of its gates.
+            let tol = if what == "normed" { 10. * tol } else { tol };
+            assert_close(&by_tokens, &by_vectors, tol, tol, what);
+            let (got, want) = (gradients(&by_tokens), gradients(&by_vectors));
+            for (name, var) in store.vars() {
+                let (got, want) = (got.get(&var), want.get(&var));
+                assert_eq!(got.is_some(), want.is_some(), "{what} {name}");
+                if let (Some(got), Some(want)) = (got, want) {
+                    assert_close(got, want, tol, tol, &format!("{what} {name}"));
+                }
+            }
+        }
+        let outside = Tensor::full(vocab as u32, (1, 2), &DEV).unwrap();
+        assert!(plain.forward_tokens(&table, &outside, None, false).is_err());
+    }
 }

@@ -100,19 +100,58 @@ pub fn gemm<T: Float>(
         (m - 1) * out_stride + n <= out.len() && (m == 1 || out_stride >= n),
         "gemm: the output is too short"
     );
+    // SAFETY: the assertion above keeps every element of the result inside `out`, which is borrowed mutably and so
+    // overlaps neither input.
+    unsafe { run(a, b, out.as_mut_ptr(), out_stride, accumulate, threads) }
+}
+
+/// `a b` in a vector of its own, row-major: saves filling it with zeros first.
+///
+/// # Shape
+/// `a` (m, k), `b` (k, n), result (m, n). With `k = 0` the product is zero.
+///
+/// # Panics
+/// When the inner sizes differ.
+pub fn product<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>, threads: Threads) -> Vec<T> {
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    assert_eq!(k, b.rows, "product: ({m}, {k}) times ({}, {n})", b.rows);
+    let mut out = Vec::with_capacity(m * n);
+    if m > 0 && n > 0 {
+        // SAFETY: there is room for m n elements, which nothing else refers to; without `accumulate` all of them are
+        // written and none is read.
+        unsafe {
+            run(a, b, out.as_mut_ptr(), n, false, threads);
+            out.set_len(m * n);
+        }
+    }
+    out
+}
+
+/// # Safety
+///
+/// At `out` there must be memory for the result, its rows `out_stride` apart, that overlaps neither input; with
+/// `accumulate` it must hold numbers. The inner sizes must agree.
+unsafe fn run<T: Float>(
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    out: *mut T,
+    out_stride: usize,
+    accumulate: bool,
+    threads: Threads,
+) {
     let parallelism = match threads {
         Threads::One => ::gemm::Parallelism::None,
         Threads::All => ::gemm::Parallelism::Rayon(rayon::current_num_threads()),
     };
     debug_assert!(TypeId::of::<T>() == TypeId::of::<f32>() || TypeId::of::<T>() == TypeId::of::<f64>());
-    // SAFETY: the constructors of `Mat` and the assertion above keep every element that the strides reach inside its
-    // slice; `out` is borrowed mutably and so overlaps neither input; `T` is f32 or f64, which `gemm` supports.
+    // SAFETY: the constructors of `Mat` keep every element that the strides reach inside its slice; the caller vouches
+    // for `out`; `T` is f32 or f64, which `gemm` supports.
     unsafe {
         ::gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
+            a.rows,
+            b.cols,
+            a.cols,
+            out,
             1,
             out_stride as isize,
             accumulate,
@@ -161,6 +200,9 @@ mod tests {
             ];
             for (a, b) in cases {
                 let want = naive(&a, &b);
+                let fresh = product(a, b, Threads::One);
+                // As below.
+                assert!(fresh.len() == m * n && fresh.iter().zip(&want).all(|(x, y)| (x - y).abs() < 1e-12));
                 let stride = n + 1;
                 for accumulate in [false, true] {
                     let mut out = vec![2.0; m * stride];

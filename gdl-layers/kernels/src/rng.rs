@@ -211,6 +211,18 @@ impl Dropout {
         let keep = 1.0 / (1.0 - self.p);
         self.rng.fill(shape.into(), dtype, device, |rng| if rng.chance(self.p) { 0.0 } else { keep })
     }
+
+    /// Drops the same features of a row at every step: x (N, T, C) with one mask (N, 1, C).
+    ///
+    /// # Errors
+    /// When x has not three axes.
+    ///
+    /// # Source
+    /// Gal and Ghahramani 2015, <https://arxiv.org/abs/1512.05287>; `LockedDropout` of AWD-LSTM.
+    pub fn forward_locked(&self, x: &Tensor) -> Result<Tensor> {
+        let (n, _, c) = x.dims3()?;
+        x.broadcast_mul(&self.mask((n, 1, c), x.dtype(), x.device())?)
+    }
 }
 
 impl candle_nn::ModuleT for Dropout {

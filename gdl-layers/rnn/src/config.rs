@@ -24,9 +24,36 @@ pub struct LstmConfig {
     /// Probability of dropping an output on its way to the next layer, in training. Default 0.
     #[serde(default)]
     pub dropout: f64,
-    /// Whether there are `bias_ih` and `bias_hh`. Default true.
+    /// Whether there are `bias_ih` and `bias_hh`; with `layer_norm` there are none, its shifts do their job. Default
+    /// true.
     #[serde(default = "yes")]
     pub bias: bool,
+    /// Features P that every output is projected to (`proj_size` of `torch.nn.LSTM`), below H; 0 for no projection.
+    /// Default 0.
+    #[serde(default)]
+    pub proj_size: usize,
+    /// Added to the forget gate before its sigmoid; the weights do not contain it. Jozefowicz et al. 2015 recommend 1.
+    /// Default 0.
+    #[serde(default)]
+    pub forget_bias: f64,
+    /// Whether the cell normalises its gates and its state ([`LstmNorm`](crate::LstmNorm)). Default false.
+    #[serde(default)]
+    pub layer_norm: bool,
+    /// Probability that an element of h keeps its value from the step before ([`Zoneout`](crate::Zoneout)), in
+    /// training; outside it that much of the old value is kept. Default 0.
+    #[serde(default)]
+    pub zoneout_h: f64,
+    /// The same for the cell state. Default 0.
+    #[serde(default)]
+    pub zoneout_c: f64,
+    /// Probability of dropping a weight of `weight_hh`, drawn once per call, in training (weight drop, Merity et al.
+    /// 2017, <https://arxiv.org/abs/1708.02182>). Default 0.
+    #[serde(default)]
+    pub weight_drop: f64,
+    /// Whether `dropout` drops the same features of a row at every step (variational or locked dropout, Gal and
+    /// Ghahramani 2015, <https://arxiv.org/abs/1512.05287>). Default false.
+    #[serde(default)]
+    pub locked_dropout: bool,
 }
 
 /// What a [`Gru`](crate::Gru) is made of.
@@ -58,6 +85,14 @@ pub struct GruConfig {
     /// Default true.
     #[serde(default = "yes")]
     pub reset_after: bool,
+    /// Probability of dropping a weight of `weight_hh`, drawn once per call, in training (weight drop, Merity et al.
+    /// 2017, <https://arxiv.org/abs/1708.02182>). Default 0.
+    #[serde(default)]
+    pub weight_drop: f64,
+    /// Whether `dropout` drops the same features of a row at every step (variational or locked dropout, Gal and
+    /// Ghahramani 2015, <https://arxiv.org/abs/1512.05287>). Default false.
+    #[serde(default)]
+    pub locked_dropout: bool,
 }
 
 fn one() -> usize {
@@ -71,7 +106,21 @@ fn yes() -> bool {
 impl LstmConfig {
     /// One layer, one direction, with biases, without dropout.
     pub fn new(input_size: usize, hidden_size: usize) -> Self {
-        Self { input_size, hidden_size, num_layers: 1, bidirectional: false, dropout: 0., bias: true }
+        Self {
+            input_size,
+            hidden_size,
+            num_layers: 1,
+            bidirectional: false,
+            dropout: 0.,
+            bias: true,
+            proj_size: 0,
+            forget_bias: 0.,
+            layer_norm: false,
+            zoneout_h: 0.,
+            zoneout_c: 0.,
+            weight_drop: 0.,
+            locked_dropout: false,
+        }
     }
 
     /// Sets the number of layers.
@@ -98,6 +147,47 @@ impl LstmConfig {
         self
     }
 
+    /// Sets the features of the projection; 0 for none.
+    pub fn proj_size(mut self, proj_size: usize) -> Self {
+        self.proj_size = proj_size;
+        self
+    }
+
+    /// Sets what is added to the forget gate.
+    pub fn forget_bias(mut self, forget_bias: f64) -> Self {
+        self.forget_bias = forget_bias;
+        self
+    }
+
+    /// Sets whether the cell normalises its gates and its state.
+    pub fn layer_norm(mut self, layer_norm: bool) -> Self {
+        self.layer_norm = layer_norm;
+        self
+    }
+
+    /// Sets the probabilities that an element of h, and of c, keeps its value.
+    pub fn zoneout(mut self, h: f64, c: f64) -> Self {
+        (self.zoneout_h, self.zoneout_c) = (h, c);
+        self
+    }
+
+    /// Sets the probability of dropping a recurrent weight.
+    pub fn weight_drop(mut self, weight_drop: f64) -> Self {
+        self.weight_drop = weight_drop;
+        self
+    }
+
+    /// Sets whether `dropout` drops the same features at every step.
+    pub fn locked_dropout(mut self, locked_dropout: bool) -> Self {
+        self.locked_dropout = locked_dropout;
+        self
+    }
+
+    /// Features P of an output of one direction: `proj_size`, or H without a projection.
+    pub fn output_size(&self) -> usize {
+        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
+    }
+
     pub(crate) fn shape(&self) -> StackShape {
         StackShape {
             layer: "Lstm",
@@ -107,7 +197,12 @@ impl LstmConfig {
             num_layers: self.num_layers,
             directions: 1 + usize::from(self.bidirectional),
             dropout: self.dropout,
-            bias: self.bias,
+            locked: self.locked_dropout,
+            weight_drop: self.weight_drop,
+            bias: self.bias && !self.layer_norm,
+            proj_size: self.proj_size,
+            norms: self.layer_norm,
+            zoneout: [self.zoneout_h, self.zoneout_c],
         }
     }
 }
@@ -123,6 +218,8 @@ impl GruConfig {
             dropout: 0.,
             bias: true,
             reset_after: true,
+            weight_drop: 0.,
+            locked_dropout: false,
         }
     }
 
@@ -156,6 +253,18 @@ impl GruConfig {
         self
     }
 
+    /// Sets the probability of dropping a recurrent weight.
+    pub fn weight_drop(mut self, weight_drop: f64) -> Self {
+        self.weight_drop = weight_drop;
+        self
+    }
+
+    /// Sets whether `dropout` drops the same features at every step.
+    pub fn locked_dropout(mut self, locked_dropout: bool) -> Self {
+        self.locked_dropout = locked_dropout;
+        self
+    }
+
     pub(crate) fn shape(&self) -> StackShape {
         StackShape {
             layer: "Gru",
@@ -165,7 +274,12 @@ impl GruConfig {
             num_layers: self.num_layers,
             directions: 1 + usize::from(self.bidirectional),
             dropout: self.dropout,
+            locked: self.locked_dropout,
+            weight_drop: self.weight_drop,
             bias: self.bias,
+            proj_size: 0,
+            norms: false,
+            zoneout: [0.; 2],
         }
     }
 }
@@ -180,20 +294,42 @@ pub(crate) struct StackShape {
     pub(crate) num_layers: usize,
     pub(crate) directions: usize,
     pub(crate) dropout: f64,
+    pub(crate) locked: bool,
+    pub(crate) weight_drop: f64,
     pub(crate) bias: bool,
+    /// 0 for none.
+    pub(crate) proj_size: usize,
+    pub(crate) norms: bool,
+    /// Of h and of c.
+    pub(crate) zoneout: [f64; 2],
 }
 
 impl StackShape {
+    /// Features of an output of one direction.
+    pub(crate) fn outputs(&self) -> usize {
+        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
-        let Self { layer, input_size, hidden_size, num_layers, dropout, .. } = self;
+        let Self { layer, input_size, hidden_size, num_layers, proj_size, .. } = self;
         if *input_size == 0 || *hidden_size == 0 || *num_layers == 0 {
             bail!(
                 "{layer}: input_size, hidden_size and num_layers must be at least 1, got {input_size}, \
                  {hidden_size} and {num_layers}"
             )
         }
-        if !(0. ..1.).contains(dropout) {
-            bail!("{layer}: dropout must be in [0, 1), got {dropout}")
+        if *proj_size >= *hidden_size {
+            bail!("{layer}: proj_size must be below hidden_size = {hidden_size}, got {proj_size}")
+        }
+        for (name, probability) in [
+            ("dropout", self.dropout),
+            ("weight_drop", self.weight_drop),
+            ("zoneout_h", self.zoneout[0]),
+            ("zoneout_c", self.zoneout[1]),
+        ] {
+            if !(0. ..1.).contains(&probability) {
+                bail!("{layer}: {name} must be in [0, 1), got {probability}")
+            }
         }
         Ok(())
     }

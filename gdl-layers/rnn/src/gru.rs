@@ -1,6 +1,8 @@
+use crate::Embedding;
 use crate::config::GruConfig;
-use crate::stack::Stack;
-use crate::{GruReset, gru_sequence};
+use crate::gru_sequence::{GruReset, GruSide, gru_layer};
+use crate::rows::SequenceInput;
+use crate::stack::{Stack, Weights};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
@@ -28,6 +30,9 @@ impl GruState {
         Self { h: self.h.detach() }
     }
 }
+
+/// Weights, bias of the gates, and b_hn of one layer.
+pub(crate) type GruLayer<'a> = (&'a Weights, Option<Tensor>, Option<Tensor>);
 
 /// A stack of gated recurrent unit layers.
 ///
@@ -80,12 +85,12 @@ impl Gru {
     ///
     /// # Errors
     ///
-    /// When a size is 0, the dropout is not in [0, 1), or a weight is missing or wrongly shaped.
+    /// When a size is 0, a probability is not in [0, 1), or a weight is missing or wrongly shaped.
     pub fn new(config: &GruConfig, vb: VarBuilder<'_>) -> Result<Self> {
         Ok(Self { config: config.clone(), stack: Stack::new(config.shape(), vb)? })
     }
 
-    /// Gives the layer the generator its dropout draws from; training with dropout needs one.
+    /// Gives the layer the generator that dropout and weight drop draw from; training with either needs one.
     pub fn with_rng(mut self, rng: SharedRng) -> Self {
         self.stack = self.stack.with_rng(rng);
         self
@@ -102,7 +107,7 @@ impl Gru {
     ///
     /// When the input or the state is wrongly shaped, or N or T is 0.
     pub fn forward(&self, x: &Tensor, state: Option<&GruState>) -> Result<(Tensor, GruState)> {
-        self.run(x, None, state, false)
+        self.run(&SequenceInput::Vectors(x), None, state, false)
     }
 
     /// As [`forward`](Self::forward), with dropout between layers if `train`.
@@ -111,7 +116,7 @@ impl Gru {
     ///
     /// As [`forward`](Self::forward), and when there is dropout to do but no generator to draw from.
     pub fn forward_t(&self, x: &Tensor, state: Option<&GruState>, train: bool) -> Result<(Tensor, GruState)> {
-        self.run(x, None, state, train)
+        self.run(&SequenceInput::Vectors(x), None, state, train)
     }
 
     /// As [`forward_t`](Self::forward_t) for rows of different lengths, padded at their end to the same T.
@@ -129,38 +134,79 @@ impl Gru {
         state: Option<&GruState>,
         train: bool,
     ) -> Result<(Tensor, GruState)> {
-        self.run(x, Some(lengths), state, train)
+        self.run(&SequenceInput::Vectors(x), Some(lengths), state, train)
+    }
+
+    /// As [`forward_t`](Self::forward_t) of the vectors that a table has for the tokens (N, T).
+    ///
+    /// Where there are more steps than tokens in the table, as with characters, the first layer's input products are
+    /// computed once per token instead of once per step, and so are their gradients.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward_t`](Self::forward_t), and when an id is not in the table.
+    pub fn forward_tokens(
+        &self,
+        table: &Embedding,
+        ids: &Tensor,
+        state: Option<&GruState>,
+        train: bool,
+    ) -> Result<(Tensor, GruState)> {
+        self.run(&SequenceInput::Tokens { table: table.weight(), ids }, None, state, train)
+    }
+
+    /// Weights, bias of the gates, and b_hn of each layer, if they all run in one direction.
+    pub(crate) fn plain_layers(&self) -> Result<Option<Vec<GruLayer<'_>>>> {
+        if self.config.bidirectional {
+            return Ok(None);
+        }
+        self.stack
+            .weights()
+            .iter()
+            .map(|w| self.biases(w).map(|(b, b_hn)| (w, b, b_hn)))
+            .collect::<Result<_>>()
+            .map(Some)
+    }
+
+    /// The bias of the gates, and b_hn, which the reset gate scales if it comes after and which can then not be added up
+    /// front.
+    fn biases(&self, weights: &Weights) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let size = self.config.hidden_size;
+        match self.config.reset_after {
+            true => Ok((weights.bias(2 * size)?, weights.b_hh_from(2 * size)?)),
+            false => Ok((weights.bias(3 * size)?, None)),
+        }
     }
 
     fn run(
         &self,
-        x: &Tensor,
+        input: &SequenceInput<'_>,
         lengths: Option<&[usize]>,
         state: Option<&GruState>,
         train: bool,
     ) -> Result<(Tensor, GruState)> {
-        let n = self.stack.check_input(x, lengths)?;
+        let n = self.stack.check_input(input, lengths)?;
         let state = match state {
             Some(state) => state.clone(),
-            None => GruState::zeros(&self.config, n, x.dtype(), x.device())?,
+            None => GruState::zeros(&self.config, n, input.dtype(), input.tensor().device())?,
         };
-        self.stack.check_state("h", &state.h, n)?;
-        let size = self.config.hidden_size;
+        let (size, after) = (self.config.hidden_size, self.config.reset_after);
+        self.stack.check_state("h", &state.h, n, size)?;
         let mut hs = Vec::new();
-        let output = self.stack.run(x, lengths, train, |index, weights, x, params| {
-            let h0 = state.h.get(index)?;
-            // Reset after the product scales b_hn too, so that it cannot be added up front.
-            let (bias, b_hn) = match self.config.reset_after {
-                true => (weights.bias(2 * size)?, weights.b_hh_from(2 * size)?),
-                false => (weights.bias(3 * size)?, None),
-            };
-            let reset = match self.config.reset_after {
-                true => GruReset::After(b_hn.as_ref()),
-                false => GruReset::Before,
-            };
-            let (output, h) =
-                gru_sequence(x, &weights.w_ih, &weights.w_hh, bias.as_ref(), &h0, reset, params)?;
-            hs.push(h);
+        let output = self.stack.run(input, train, |first, weights, input| {
+            let biases = weights.iter().map(|w| self.biases(w)).collect::<Result<Vec<_>>>()?;
+            let sides = weights.iter().zip(&biases).enumerate().map(|(k, (weights, (bias, b_hn)))| {
+                Ok(GruSide {
+                    w_ih: &weights.w_ih,
+                    w_hh: &weights.w_hh,
+                    bias: bias.clone(),
+                    reset: if after { GruReset::After(b_hn.as_ref()) } else { GruReset::Before },
+                    h0: state.h.get(first + k)?,
+                    reverse: k == 1,
+                })
+            });
+            let (output, finals) = gru_layer(input, &sides.collect::<Result<Vec<_>>>()?, lengths)?;
+            hs.extend(finals);
             Ok(output)
         })?;
         Ok((output, GruState { h: Tensor::stack(&hs, 0)? }))

@@ -2,25 +2,31 @@
 
 mod config;
 mod cpu;
+mod cross_entropy;
 mod embedding;
 mod gru;
 mod gru_sequence;
 mod linear;
+mod linear_cross_entropy;
 mod lstm;
 mod lstm_sequence;
 mod rows;
 mod stack;
+mod stepper;
 
 pub use config::{GruConfig, LstmConfig};
+pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use embedding::{Embedding, EmbeddingConfig};
 pub use gru::{Gru, GruState};
 pub use gru_sequence::{GruReset, gru_sequence};
-pub use linear::linear;
+pub use linear::{Linear, linear};
+pub use linear_cross_entropy::linear_cross_entropy;
 pub use lstm::{Lstm, LstmState};
-pub use lstm_sequence::lstm_sequence;
+pub use lstm_sequence::{LayerNorm, LstmCell, LstmNorm, Zoneout, lstm_sequence};
 pub use rows::SequenceParams;
+pub use stepper::Stepper;
 
-/// The fused operators once more, composed of plain candle operations: right on every backend, and what
+/// The recurrent operators once more, composed of plain candle operations: right on every backend, and what
 /// the kernels are tested against.
 pub mod reference {
     pub use crate::gru_sequence::reference::gru_sequence;

@@ -1,6 +1,8 @@
+use crate::Embedding;
 use crate::config::LstmConfig;
-use crate::lstm_sequence;
-use crate::stack::Stack;
+use crate::lstm_sequence::{LstmCell, LstmNorm, LstmSide, Zoneout, lstm_layer};
+use crate::rows::SequenceInput;
+use crate::stack::{Norms, Stack, Weights, lend};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
@@ -8,7 +10,7 @@ use gdl_kernels::rng::SharedRng;
 /// The state of an [`Lstm`] between two calls.
 #[derive(Debug, Clone)]
 pub struct LstmState {
-    /// Hidden state (layers * directions, N, H).
+    /// Hidden state (layers * directions, N, P), where P is H but for a projection.
     pub h: Tensor,
     /// Cell state (layers * directions, N, H).
     pub c: Tensor,
@@ -22,8 +24,10 @@ impl LstmState {
     /// When the device cannot allocate.
     pub fn zeros(config: &LstmConfig, n: usize, dtype: DType, device: &Device) -> Result<Self> {
         let layers = config.num_layers * (1 + usize::from(config.bidirectional));
-        let h = Tensor::zeros((layers, n, config.hidden_size), dtype, device)?;
-        Ok(Self { c: h.clone(), h })
+        Ok(Self {
+            h: Tensor::zeros((layers, n, config.output_size()), dtype, device)?,
+            c: Tensor::zeros((layers, n, config.hidden_size), dtype, device)?,
+        })
     }
 
     /// The same values, cut off from the graph: what truncated backpropagation through time carries on.
@@ -35,22 +39,28 @@ impl LstmState {
 /// A stack of long short-term memory layers.
 ///
 /// Every layer computes [`lstm_sequence`](crate::lstm_sequence) over its input, in one direction or both;
-/// in training, dropout acts between layers (not on the input, nor on the output of the last).
+/// in training, dropout acts between layers (not on the input, nor on the output of the last). [`LstmConfig`] has the
+/// options.
 ///
 /// # Shape
 ///
-/// Input (N, T, `input_size`); output (N, T, H * directions), forward direction first; state h and c
-/// (layers * directions, N, H) in the order l0, l0_reverse, l1, ...
+/// Input (N, T, `input_size`); output (N, T, P * directions), forward direction first; state h
+/// (layers * directions, N, P) and c (layers * directions, N, H) in the order l0, l0_reverse, l1, ... P is H but for a
+/// projection.
 ///
 /// # Parameters
 ///
-/// For layer k, and once more with the suffix `_reverse` when bidirectional; all U(-1/sqrt(H), 1/sqrt(H)):
+/// For layer k, and once more with the suffix `_reverse` when bidirectional; U(-1/sqrt(H), 1/sqrt(H)) but for the
+/// norms, which start as 1 and 0:
 ///
 /// | key | shape |
 /// | --- | --- |
-/// | `weight_ih_l{k}` | (4H, `input_size` or H * directions), gates in the order i, f, g, o |
-/// | `weight_hh_l{k}` | (4H, H) |
-/// | `bias_ih_l{k}`, `bias_hh_l{k}` | (4H), if `bias` |
+/// | `weight_ih_l{k}` | (4H, `input_size` or P * directions), gates in the order i, f, g, o |
+/// | `weight_hh_l{k}` | (4H, P) |
+/// | `bias_ih_l{k}`, `bias_hh_l{k}` | (4H), if `bias` and not `layer_norm` |
+/// | `weight_hr_l{k}` | (P, H), if `proj_size` |
+/// | `norm_ih_l{k}`, `norm_hh_l{k}` | `.weight`, `.bias` (4H), if `layer_norm` |
+/// | `norm_c_l{k}` | `.weight`, `.bias` (H), if `layer_norm` |
 ///
 /// # Example
 ///
@@ -71,7 +81,7 @@ impl LstmState {
 ///
 /// # Source
 ///
-/// `torch.nn.LSTM`, without projections.
+/// `torch.nn.LSTM`; for what that has not, the papers that [`LstmConfig`] and [`LstmCell`] name.
 #[derive(Debug, Clone)]
 pub struct Lstm {
     config: LstmConfig,
@@ -83,12 +93,13 @@ impl Lstm {
     ///
     /// # Errors
     ///
-    /// When a size is 0, the dropout is not in [0, 1), or a weight is missing or wrongly shaped.
+    /// When a size is 0, a probability is not in [0, 1), the projection is not below H, or a weight is missing or wrongly shaped.
     pub fn new(config: &LstmConfig, vb: VarBuilder<'_>) -> Result<Self> {
         Ok(Self { config: config.clone(), stack: Stack::new(config.shape(), vb)? })
     }
 
-    /// Gives the layer the generator its dropout draws from; training with dropout needs one.
+    /// Gives the layer the generator that dropout, weight drop and zoneout draw from; training with any of them needs
+    /// one.
     pub fn with_rng(mut self, rng: SharedRng) -> Self {
         self.stack = self.stack.with_rng(rng);
         self
@@ -105,7 +116,7 @@ impl Lstm {
     ///
     /// When the input or the state is wrongly shaped, or N or T is 0.
     pub fn forward(&self, x: &Tensor, state: Option<&LstmState>) -> Result<(Tensor, LstmState)> {
-        self.run(x, None, state, false)
+        self.run(&SequenceInput::Vectors(x), None, state, false)
     }
 
     /// As [`forward`](Self::forward), with dropout between layers if `train`.
@@ -119,7 +130,7 @@ impl Lstm {
         state: Option<&LstmState>,
         train: bool,
     ) -> Result<(Tensor, LstmState)> {
-        self.run(x, None, state, train)
+        self.run(&SequenceInput::Vectors(x), None, state, train)
     }
 
     /// As [`forward_t`](Self::forward_t) for rows of different lengths, padded at their end to the same T.
@@ -137,33 +148,147 @@ impl Lstm {
         state: Option<&LstmState>,
         train: bool,
     ) -> Result<(Tensor, LstmState)> {
-        self.run(x, Some(lengths), state, train)
+        self.run(&SequenceInput::Vectors(x), Some(lengths), state, train)
+    }
+
+    /// As [`forward_t`](Self::forward_t) of the vectors that a table has for the tokens (N, T).
+    ///
+    /// Where there are more steps than tokens in the table, as with characters, the first layer's input products are
+    /// computed once per token instead of once per step, and so are their gradients.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward_t`](Self::forward_t), and when an id is not in the table.
+    pub fn forward_tokens(
+        &self,
+        table: &Embedding,
+        ids: &Tensor,
+        state: Option<&LstmState>,
+        train: bool,
+    ) -> Result<(Tensor, LstmState)> {
+        self.run(&SequenceInput::Tokens { table: table.weight(), ids }, None, state, train)
+    }
+
+    /// The bias of the gates of each layer, if every layer is a plain cell in one direction.
+    pub(crate) fn plain_layers(&self) -> Result<Option<Vec<(&Weights, Option<Tensor>)>>> {
+        let LstmConfig { proj_size, layer_norm, zoneout_h, zoneout_c, .. } = self.config;
+        if self.config.bidirectional || proj_size > 0 || layer_norm || zoneout_h > 0. || zoneout_c > 0. {
+            return Ok(None);
+        }
+        let layers = self.stack.weights().iter().map(|w| Ok((w, self.bias(w)?)));
+        layers.collect::<Result<_>>().map(Some)
+    }
+
+    /// What is added to the gates, if anything is.
+    fn bias(&self, weights: &Weights) -> Result<Option<Tensor>> {
+        let bias = weights.bias(4 * self.config.hidden_size)?;
+        if self.config.forget_bias == 0. || weights.norms.is_some() {
+            return Ok(bias);
+        }
+        let forget = self.forget_bias(&weights.w_hh)?;
+        Ok(Some(match bias {
+            Some(bias) => (bias + forget)?,
+            None => forget,
+        }))
+    }
+
+    /// (0, `forget_bias`, 0, 0) for the four gates, of the type of `like`.
+    fn forget_bias(&self, like: &Tensor) -> Result<Tensor> {
+        let h = self.config.hidden_size;
+        let values = [vec![0f64; h], vec![self.config.forget_bias; h], vec![0.; 2 * h]].concat();
+        Tensor::new(values, like.device())?.to_dtype(like.dtype())
     }
 
     fn run(
         &self,
-        x: &Tensor,
+        input: &SequenceInput<'_>,
         lengths: Option<&[usize]>,
         state: Option<&LstmState>,
         train: bool,
     ) -> Result<(Tensor, LstmState)> {
-        let n = self.stack.check_input(x, lengths)?;
+        let n = self.stack.check_input(input, lengths)?;
+        let (dtype, device) = (input.dtype(), input.tensor().device());
         let state = match state {
             Some(state) => state.clone(),
-            None => LstmState::zeros(&self.config, n, x.dtype(), x.device())?,
+            None => LstmState::zeros(&self.config, n, dtype, device)?,
         };
-        self.stack.check_state("h", &state.h, n)?;
-        self.stack.check_state("c", &state.c, n)?;
+        self.stack.check_state("h", &state.h, n, self.config.output_size())?;
+        self.stack.check_state("c", &state.c, n, self.config.hidden_size)?;
         let (mut hs, mut cs) = (Vec::new(), Vec::new());
-        let output = self.stack.run(x, lengths, train, |index, weights, x, params| {
-            let bias = weights.bias(4 * self.config.hidden_size)?;
-            let (h0, c0) = (state.h.get(index)?, state.c.get(index)?);
-            let (output, h, c) =
-                lstm_sequence(x, &weights.w_ih, &weights.w_hh, bias.as_ref(), &h0, &c0, params)?;
-            hs.push(h);
-            cs.push(c);
+        let output = self.stack.run(input, train, |first, weights, input| {
+            let extras = weights.iter().map(|w| self.extras(w, input, train)).collect::<Result<Vec<_>>>()?;
+            let sides = weights.iter().zip(&extras).enumerate().map(|(k, (weights, extras))| {
+                let (h0, c0) = (state.h.get(first + k)?, state.c.get(first + k)?);
+                Ok(LstmSide { cell: extras.cell(weights), h0, c0, reverse: k == 1 })
+            });
+            let (output, finals) = lstm_layer(input, &sides.collect::<Result<Vec<_>>>()?, lengths)?;
+            for (h, c) in finals {
+                hs.push(h);
+                cs.push(c);
+            }
             Ok(output)
         })?;
         Ok((output, LstmState { h: Tensor::stack(&hs, 0)?, c: Tensor::stack(&cs, 0)? }))
+    }
+
+    /// What a call computes or draws for one direction of a layer.
+    fn extras(&self, weights: &Weights, input: &SequenceInput<'_>, train: bool) -> Result<Extras> {
+        let LstmConfig { hidden_size: h, forget_bias, zoneout_h, zoneout_c, .. } = self.config;
+        let mut norms = weights.norms.clone();
+        if let Some(norms) = &mut norms
+            && forget_bias != 0.
+        {
+            // After the normalisation, which would take it off again.
+            norms.ih.1 = (&norms.ih.1 + self.forget_bias(&norms.ih.1)?)?;
+        }
+        let kept = match zoneout_h > 0. || zoneout_c > 0. {
+            true => Some((
+                self.kept("zoneout_h", zoneout_h, self.config.output_size(), input, train)?,
+                self.kept("zoneout_c", zoneout_c, h, input, train)?,
+            )),
+            false => None,
+        };
+        Ok(Extras { bias: self.bias(weights)?, norms, kept })
+    }
+
+    /// How much of every element is kept in zoneout.
+    fn kept(
+        &self,
+        name: &str,
+        probability: f64,
+        features: usize,
+        input: &SequenceInput<'_>,
+        train: bool,
+    ) -> Result<Tensor> {
+        let (n, t, _) = input.dims()?;
+        let (dtype, device) = (input.dtype(), input.tensor().device());
+        if !train {
+            return Tensor::full(probability, (n, t, features), device)?.to_dtype(dtype);
+        }
+        let rng = self.stack.rng(name, probability)?;
+        let kept = rng.rand((n, t, features), 0., 1., DType::F64, device)?.lt(probability)?;
+        kept.to_dtype(dtype)
+    }
+}
+
+/// What one call computes or draws beside the weights of one direction.
+struct Extras {
+    bias: Option<Tensor>,
+    norms: Option<Norms>,
+    kept: Option<(Tensor, Tensor)>,
+}
+
+impl Extras {
+    fn cell<'a>(&'a self, weights: &'a Weights) -> LstmCell<'a> {
+        let norm =
+            |norms: &'a Norms| LstmNorm { ih: lend(&norms.ih), hh: lend(&norms.hh), c: lend(&norms.c) };
+        LstmCell {
+            w_ih: &weights.w_ih,
+            w_hh: &weights.w_hh,
+            bias: self.bias.as_ref(),
+            w_hr: weights.w_hr.as_ref(),
+            norm: self.norms.as_ref().map(norm),
+            zoneout: self.kept.as_ref().map(|(h, c)| Zoneout { h, c }),
+        }
     }
 }

@@ -1,4 +1,4 @@
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// Which way a sequence operator runs over a batch, and how far in each row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +88,53 @@ pub(crate) fn input_gates(x: &Tensor, w_ih: &Tensor, bias: Option<&Tensor>) -> R
     gates.reshape((n, t, ()))
 }
 
+/// What a sequence operator reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SequenceInput<'a> {
+    /// Vectors (N, T, I).
+    Vectors(&'a Tensor),
+    /// The rows of a table (V, I) that the ids (N, T) name.
+    Tokens { table: &'a Tensor, ids: &'a Tensor },
+}
+
+impl SequenceInput<'_> {
+    /// N, T and I.
+    pub(crate) fn dims(&self) -> Result<(usize, usize, usize)> {
+        match self {
+            Self::Vectors(x) => x.dims3(),
+            Self::Tokens { table, ids } => {
+                let (n, t) = ids.dims2()?;
+                Ok((n, t, table.dim(1)?))
+            }
+        }
+    }
+
+    /// The tensor whose gradient is computed: the vectors or the table.
+    pub(crate) fn tensor(&self) -> &Tensor {
+        match self {
+            Self::Vectors(x) => x,
+            Self::Tokens { table, .. } => table,
+        }
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        self.tensor().dtype()
+    }
+
+    /// As vectors (N, T, I).
+    pub(crate) fn vectors(&self) -> Result<Tensor> {
+        match self {
+            Self::Vectors(x) => Ok((*x).clone()),
+            Self::Tokens { table, ids } => crate::embedding::lookup(table, ids),
+        }
+    }
+
+    /// Whether the CPU kernel takes this. A single step does not repay packing the weights.
+    pub(crate) fn takes_kernel(&self, t: usize) -> bool {
+        self.tensor().device().is_cpu() && t > 1 && !gdl_kernels::force_reference()
+    }
+}
+
 /// What the shapes of an operator's arguments have to be.
 pub(crate) struct Expected {
     pub(crate) op: &'static str,
@@ -99,28 +146,17 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    pub(crate) fn new(op: &'static str, gates: usize, x: &Tensor, w_hh: &Tensor) -> Result<Self> {
-        let (n, t, input) = x.dims3()?;
-        let size = w_hh.dims().last().copied().unwrap_or(0);
-        if input == 0 || size == 0 {
-            bail!(
-                "{op}: expected x (N, T, I) and w_hh ({gates}H, H), got {:?} and {:?}",
-                x.shape(),
-                w_hh.shape()
-            )
-        }
-        Ok(Self { op, n, t, gates, input, size })
-    }
-
-    pub(crate) fn weights(&self, w_ih: &Tensor, w_hh: &Tensor, bias: Option<&Tensor>) -> Result<()> {
+    pub(crate) fn weights(
+        &self,
+        w_ih: &Tensor,
+        w_hh: &Tensor,
+        bias: Option<&Tensor>,
+        outputs: usize,
+    ) -> Result<()> {
         let rows = self.gates * self.size;
         self.shape("w_ih (gates * H, I)", w_ih, &[rows, self.input])?;
-        self.shape("w_hh (gates * H, H)", w_hh, &[rows, self.size])?;
+        self.shape("w_hh (gates * H, P)", w_hh, &[rows, outputs])?;
         bias.map_or(Ok(()), |bias| self.shape("bias (gates * H)", bias, &[rows]))
-    }
-
-    pub(crate) fn state(&self, name: &str, state: &Tensor) -> Result<()> {
-        self.shape(&format!("{name} (N, H)"), state, &[self.n, self.size])
     }
 
     pub(crate) fn shape(&self, name: &str, tensor: &Tensor, want: &[usize]) -> Result<()> {
@@ -128,10 +164,5 @@ impl Expected {
             bail!("{}: expected {name} of shape {want:?}, got {:?}", self.op, tensor.shape())
         }
         Ok(())
-    }
-
-    /// Whether the CPU kernel takes this. A single step does not repay packing the weights.
-    pub(crate) fn takes_kernel(&self, x: &Tensor) -> bool {
-        x.device().is_cpu() && self.t > 1 && !gdl_kernels::force_reference()
     }
 }

@@ -1,7 +1,8 @@
 use crate::config::StackShape;
-use crate::rows::SequenceParams;
-use candle_core::{Result, Tensor, bail};
-use candle_nn::{ModuleT, VarBuilder};
+use crate::lstm_sequence::LayerNorm;
+use crate::rows::{SequenceInput, SequenceParams};
+use candle_core::{D, Result, Tensor, bail};
+use candle_nn::{Init, ModuleT, VarBuilder};
 use gdl_kernels::init;
 use gdl_kernels::rng::{Dropout, SharedRng};
 
@@ -12,22 +13,46 @@ pub(crate) struct Weights {
     pub(crate) w_hh: Tensor,
     b_ih: Option<Tensor>,
     b_hh: Option<Tensor>,
+    pub(crate) w_hr: Option<Tensor>,
+    pub(crate) norms: Option<Norms>,
+}
+
+/// Gains and shifts of the layer normalisations in a cell: of the input's share of the gates, of the state's, and of the
+/// cell state.
+#[derive(Debug, Clone)]
+pub(crate) struct Norms {
+    pub(crate) ih: (Tensor, Tensor),
+    pub(crate) hh: (Tensor, Tensor),
+    pub(crate) c: (Tensor, Tensor),
+}
+
+/// A gain and a shift, lent.
+pub(crate) fn lend((weight, bias): &(Tensor, Tensor)) -> LayerNorm<'_> {
+    LayerNorm { weight, bias }
 }
 
 impl Weights {
     fn new(shape: &StackShape, input_size: usize, suffix: &str, vb: &VarBuilder<'_>) -> Result<Self> {
-        let StackShape { gates, hidden_size, bias, .. } = *shape;
+        let StackShape { gates, hidden_size, bias, proj_size, norms: norms_wanted, .. } = *shape;
         let init = init::uniform(1. / (hidden_size as f64).sqrt());
         let rows = gates * hidden_size;
-        let bias = |name: &str| match bias {
-            true => vb.get_with_hints(rows, &format!("{name}_{suffix}"), init).map(Some),
-            false => Ok(None),
+        let get = |shape: &[usize], name: &str| vb.get_with_hints(shape, &format!("{name}_{suffix}"), init);
+        let norm = |size: usize, name: &str| -> Result<_> {
+            let vb = vb.pp(format!("{name}_{suffix}"));
+            let weight = vb.get_with_hints(size, "weight", Init::Const(1.))?;
+            Ok((weight, vb.get_with_hints(size, "bias", Init::Const(0.))?))
+        };
+        let norms = || -> Result<_> {
+            let (ih, hh) = (norm(rows, "norm_ih")?, norm(rows, "norm_hh")?);
+            Ok(Norms { ih, hh, c: norm(hidden_size, "norm_c")? })
         };
         Ok(Self {
-            w_ih: vb.get_with_hints((rows, input_size), &format!("weight_ih_{suffix}"), init)?,
-            w_hh: vb.get_with_hints((rows, hidden_size), &format!("weight_hh_{suffix}"), init)?,
-            b_ih: bias("bias_ih")?,
-            b_hh: bias("bias_hh")?,
+            w_ih: get(&[rows, input_size], "weight_ih")?,
+            w_hh: get(&[rows, shape.outputs()], "weight_hh")?,
+            b_ih: bias.then(|| get(&[rows], "bias_ih")).transpose()?,
+            b_hh: bias.then(|| get(&[rows], "bias_hh")).transpose()?,
+            w_hr: (proj_size > 0).then(|| get(&[proj_size, hidden_size], "weight_hr")).transpose()?,
+            norms: norms_wanted.then(norms).transpose()?,
         })
     }
 
@@ -61,7 +86,7 @@ impl Stack {
         shape.check()?;
         let mut weights = Vec::with_capacity(shape.num_layers * shape.directions);
         for layer in 0..shape.num_layers {
-            let input_size = if layer == 0 { shape.input_size } else { shape.directions * shape.hidden_size };
+            let input_size = if layer == 0 { shape.input_size } else { shape.directions * shape.outputs() };
             for suffix in ["", "_reverse"].iter().take(shape.directions) {
                 weights.push(Weights::new(&shape, input_size, &format!("l{layer}{suffix}"), &vb)?);
             }
@@ -74,17 +99,12 @@ impl Stack {
         self
     }
 
-    /// The shape (layers * directions, N, H) of a state for a batch of `n` rows.
-    pub(crate) fn state_shape(&self, n: usize) -> (usize, usize, usize) {
-        (self.weights.len(), n, self.shape.hidden_size)
-    }
-
-    /// Checks that a state given for a batch of `n` rows has the right shape.
-    pub(crate) fn check_state(&self, name: &str, state: &Tensor, n: usize) -> Result<()> {
-        let (l, n, h) = self.state_shape(n);
-        if state.dims() != [l, n, h] {
+    /// Checks that a state of that many features, given for a batch of `n` rows, has the right shape.
+    pub(crate) fn check_state(&self, name: &str, state: &Tensor, n: usize, features: usize) -> Result<()> {
+        let l = self.weights.len();
+        if state.dims() != [l, n, features] {
             bail!(
-                "{}: expected the initial {name} (layers * directions, N, H) = ({l}, {n}, {h}), got {:?}",
+                "{}: expected the initial {name} (layers * directions, N, features) = ({l}, {n}, {features}), got {:?}",
                 self.shape.layer,
                 state.shape()
             )
@@ -92,52 +112,89 @@ impl Stack {
         Ok(())
     }
 
-    /// Runs x (N, T, input) through all layers; `cell` computes one layer in one direction, given its
-    /// index among `layers * directions`. Returns (N, T, directions * H).
-    pub(crate) fn run(
-        &self,
-        x: &Tensor,
-        lengths: Option<&[usize]>,
-        train: bool,
-        mut cell: impl FnMut(usize, &Weights, &Tensor, SequenceParams<'_>) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let StackShape { layer: name, num_layers, directions, .. } = self.shape;
-        let mut x = x.clone();
-        for layer in 0..num_layers {
-            if layer > 0 && train && self.shape.dropout > 0. {
-                let Some(rng) = &self.rng else {
-                    bail!(
-                        "{name}: training with dropout {} needs a random number generator: build the layer \
-                         with `.with_rng(rng)`",
-                        self.shape.dropout
-                    )
-                };
-                x = Dropout::new(self.shape.dropout, rng.clone())?.forward_t(&x, train)?;
-            }
-            let outputs = (0..directions)
-                .map(|direction| {
-                    let index = layer * directions + direction;
-                    let params = SequenceParams { reverse: direction == 1, lengths };
-                    cell(index, &self.weights[index], &x, params)
-                })
-                .collect::<Result<Vec<_>>>()?;
-            x = match outputs.as_slice() {
-                [one] => one.clone(),
-                both => Tensor::cat(both, 2)?,
-            };
+    /// The generator for what is drawn in training with `what`.
+    pub(crate) fn rng(&self, what: &str, probability: f64) -> Result<SharedRng> {
+        match &self.rng {
+            Some(rng) => Ok(rng.clone()),
+            None => bail!(
+                "{}: training with {what} {probability} needs a random number generator: build the layer with \
+                 `.with_rng(rng)`",
+                self.shape.layer
+            ),
         }
-        Ok(x)
     }
 
-    /// Checks x (N, T, input) and returns N.
-    pub(crate) fn check_input(&self, x: &Tensor, lengths: Option<&[usize]>) -> Result<usize> {
-        let StackShape { layer, input_size, .. } = self.shape;
-        match *x.dims() {
-            [n, t, features] if features == input_size => {
-                SequenceParams { reverse: false, lengths }.check(layer, n, t)?;
-                Ok(n)
-            }
-            _ => bail!("{layer}: expected input (N, T, {input_size}), got {:?}", x.shape()),
+    /// The weights of all layers and directions.
+    pub(crate) fn weights(&self) -> &[Weights] {
+        &self.weights
+    }
+
+    /// Runs the input through all layers; `layer` computes all directions of one, given the index of its first among
+    /// `layers * directions`, and the weights of each. Returns (N, T, directions * P).
+    pub(crate) fn run(
+        &self,
+        input: &SequenceInput<'_>,
+        train: bool,
+        mut layer: impl FnMut(usize, &[Weights], &SequenceInput<'_>) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut x: Option<Tensor> = None;
+        for (k, weights) in self.weights.chunks(self.shape.directions).enumerate() {
+            let weights = weights.iter().map(|w| self.dropped(w, train)).collect::<Result<Vec<_>>>()?;
+            let index = k * self.shape.directions;
+            x = Some(match x {
+                None => layer(index, &weights, input)?,
+                Some(x) => layer(index, &weights, &SequenceInput::Vectors(&self.drop(&x, train)?))?,
+            });
         }
+        match x {
+            Some(x) => Ok(x),
+            None => bail!("{}: there is no layer", self.shape.layer),
+        }
+    }
+
+    /// Dropout between two layers.
+    fn drop(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let StackShape { dropout, locked, .. } = self.shape;
+        if !train || dropout == 0. {
+            return Ok(x.clone());
+        }
+        let dropout = Dropout::new(dropout, self.rng("dropout", dropout)?)?;
+        if locked { dropout.forward_locked(x) } else { dropout.forward_t(x, train) }
+    }
+
+    /// The weights with some of the recurrent matrix dropped.
+    fn dropped(&self, weights: &Weights, train: bool) -> Result<Weights> {
+        let mut weights = weights.clone();
+        let p = self.shape.weight_drop;
+        if train && p > 0. {
+            let w = &weights.w_hh;
+            let mask =
+                Dropout::new(p, self.rng("weight drop", p)?)?.mask(w.shape(), w.dtype(), w.device())?;
+            weights.w_hh = (w * mask)?;
+        }
+        Ok(weights)
+    }
+
+    /// Checks what is read and returns N.
+    pub(crate) fn check_input(&self, input: &SequenceInput<'_>, lengths: Option<&[usize]>) -> Result<usize> {
+        let StackShape { layer, input_size, .. } = self.shape;
+        match input {
+            SequenceInput::Vectors(x) if x.rank() != 3 || x.dim(D::Minus1)? != input_size => {
+                bail!("{layer}: expected input (N, T, {input_size}), got {:?}", x.shape())
+            }
+            SequenceInput::Tokens { table, ids }
+                if table.dims().last() != Some(&input_size) || ids.rank() != 2 =>
+            {
+                bail!(
+                    "{layer}: expected ids (N, T) and a table (V, {input_size}), got {:?} and {:?}",
+                    ids.shape(),
+                    table.shape()
+                )
+            }
+            _ => {}
+        }
+        let (n, t, _) = input.dims()?;
+        SequenceParams { reverse: false, lengths }.check(layer, n, t)?;
+        Ok(n)
     }
 }

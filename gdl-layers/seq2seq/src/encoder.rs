@@ -3,9 +3,9 @@ use crate::cell::{Rnn, State};
 use crate::config::{Cell, Seq2SeqConfig};
 use crate::words::Words;
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
-use gdl_rnn::{GruState, LstmState, linear};
+use gdl_rnn::{GruState, Linear, LstmState, linear};
 
 /// Reads a source and hands its final state to the decoder.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-use candle_core::{D, DType, Result, Tensor, bail};
-use candle_nn::ops::log_softmax;
+use candle_core::{Result, Tensor, bail};
+use gdl_rnn::CrossEntropy;
 
 /// Mean over all labels that are not `pad` of -log p(label).
 ///
@@ -27,16 +27,9 @@ use candle_nn::ops::log_softmax;
 ///
 /// `torch.nn.functional.cross_entropy` with `ignore_index`.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, pad: u32) -> Result<Tensor> {
-    let (n, t, v) = logits.dims3()?;
+    let (n, t, _) = logits.dims3()?;
     if labels.dims() != [n, t] {
         bail!("cross_entropy: expected labels (N, T) = ({n}, {t}), got {:?}", labels.shape())
     }
-    let mask = labels.ne(pad)?.flatten_all()?; // (N T)
-    let count = mask.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?;
-    if count == 0. {
-        bail!("cross_entropy: every label is padding (token {pad}), so there is nothing to average")
-    }
-    let log_p = log_softmax(&logits.reshape((n * t, v))?, D::Minus1)?;
-    let picked = log_p.gather(&labels.reshape((n * t, 1))?, 1)?.squeeze(1)?; // (N T)
-    (picked * mask.to_dtype(logits.dtype())?)?.sum_all()? / -f64::from(count)
+    gdl_rnn::cross_entropy(logits, labels, &CrossEntropy { ignore_index: Some(pad), ..Default::default() })
 }

@@ -5,9 +5,9 @@ use crate::encoder::Encoder;
 use crate::loss::cross_entropy;
 use crate::words::Words;
 use candle_core::{D, DType, Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
-use gdl_rnn::linear;
+use gdl_rnn::{Linear, linear};
 
 /// A recurrent encoder-decoder: reads a source, and writes a target from the state that this leaves.
 ///

@@ -10,7 +10,6 @@ pub(crate) struct Packed<T> {
     panels: Vec<T>,
     k: usize,
     width: usize,
-    isa: Isa,
 }
 
 impl<T: Real> Packed<T> {
@@ -31,17 +30,33 @@ impl<T: Real> Packed<T> {
                 }
             }
         });
-        Self { panels, k, width, isa }
-    }
-
-    /// The kind of vectors it is packed for.
-    pub(crate) fn isa(&self) -> Isa {
-        self.isa
+        Self { panels, k, width }
     }
 
     /// Columns of a product: n, rounded up to whole panels.
     pub(crate) fn columns(&self) -> usize {
         self.panels.len().checked_div(self.k).unwrap_or(0)
+    }
+
+    /// Columns of one panel.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Some panels of the product of one row a (k): out, a whole number of panels wide, from the panel `first` on.
+    ///
+    /// # Safety
+    ///
+    /// S must be the kind of vectors that B was packed for, and the CPU must have it.
+    #[inline(always)]
+    pub(crate) unsafe fn multiply_row<S: Simd<T>>(&self, a: &[T], first: usize, out: &mut [T]) {
+        let (k, width) = (self.k, self.width);
+        assert!(a.len() >= k && width == 2 * S::V::LANES);
+        let panels = self.panels.chunks_exact((width * k).max(1)).skip(first);
+        for (panel, out) in panels.zip(out.chunks_exact_mut(width)) {
+            // SAFETY: a has k elements, panel and out are whole; the caller vouches for the CPU.
+            unsafe { tile_product::<T, S, 1>(a.as_ptr(), panel.as_ptr(), k, out.as_mut_ptr(), width) }
+        }
     }
 
     /// out (rows, [`columns`](Self::columns)) = a (rows, k) B

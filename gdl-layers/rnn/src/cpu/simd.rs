@@ -23,6 +23,7 @@ pub(crate) trait Real: Float + std::ops::Neg<Output = Self> {
     fn fma(self, a: Self, b: Self) -> Self;
     fn abs(self) -> Self;
     fn copysign(self, sign: Self) -> Self;
+    fn root(self) -> Self;
 
     type Plain: Vector<Self>;
     #[cfg(target_arch = "x86_64")]
@@ -65,6 +66,10 @@ macro_rules! real {
             #[inline(always)]
             fn copysign(self, sign: Self) -> Self {
                 <$t>::copysign(self, sign)
+            }
+            #[inline(always)]
+            fn root(self) -> Self {
+                <$t>::sqrt(self)
             }
 
             type Plain = $plain;

@@ -1,9 +1,9 @@
-//! A GRU layer in one direction over a whole sequence.
+//! A GRU layer over a whole sequence.
 
-mod cpu;
+pub(crate) mod cpu;
 pub(crate) mod reference;
 
-use crate::rows::{Expected, SequenceParams};
+use crate::rows::{Expected, SequenceInput, SequenceParams};
 use candle_core::{DType, Result, Tensor};
 
 /// Where the reset gate of a GRU acts.
@@ -26,7 +26,7 @@ pub enum GruReset<'a> {
 /// h_t = (1 - z) * n + z * h_{t-1}
 /// ```
 ///
-/// On the CPU, in f32 and f64, this is one node of the graph with a hand-written backward pass; its memory is linear
+/// On the CPU, in f32 and f64, this is one operator with a hand-written backward pass; its memory is linear
 /// in T. Its gradients cannot be differentiated once more; those of
 /// [`reference::gru_sequence`](crate::reference::gru_sequence) can.
 ///
@@ -68,20 +68,52 @@ pub fn gru_sequence(
     reset: GruReset<'_>,
     params: SequenceParams<'_>,
 ) -> Result<(Tensor, Tensor)> {
-    let expected = Expected::new("gru_sequence", 3, x, w_hh)?;
-    expected.weights(w_ih, w_hh, bias)?;
-    expected.state("h0", h0)?;
-    if let GruReset::After(Some(b_hn)) = reset {
-        expected.shape("b_hn (H)", b_hn, &[expected.size])?;
+    let side = GruSide { w_ih, w_hh, bias: bias.cloned(), reset, h0: h0.clone(), reverse: params.reverse };
+    let (y, mut finals) = gru_layer(&SequenceInput::Vectors(x), &[side], params.lengths)?;
+    Ok((y, finals.swap_remove(0)))
+}
+
+/// One direction of a layer, and the state that it starts from.
+#[derive(Debug, Clone)]
+pub(crate) struct GruSide<'a> {
+    pub(crate) w_ih: &'a Tensor,
+    pub(crate) w_hh: &'a Tensor,
+    pub(crate) bias: Option<Tensor>,
+    pub(crate) reset: GruReset<'a>,
+    pub(crate) h0: Tensor,
+    pub(crate) reverse: bool,
+}
+
+/// The directions of a layer side by side: the outputs (N, T, directions * H), and the final h of each.
+pub(crate) fn gru_layer(
+    input: &SequenceInput<'_>,
+    sides: &[GruSide<'_>],
+    lengths: Option<&[usize]>,
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let (n, t, features) = input.dims()?;
+    for side in sides {
+        let size = side.w_hh.dims().last().copied().unwrap_or(0);
+        let expected = Expected { op: "gru_sequence", n, t, gates: 3, input: features, size };
+        expected.weights(side.w_ih, side.w_hh, side.bias.as_ref(), size)?;
+        expected.shape("h0 (N, H)", &side.h0, &[n, size])?;
+        if let GruReset::After(Some(b_hn)) = side.reset {
+            expected.shape("b_hn (H)", b_hn, &[size])?;
+        }
+        SequenceParams { reverse: side.reverse, lengths }.check("gru_sequence", n, t)?;
     }
-    params.check("gru_sequence", expected.n, expected.t)?;
-    match x.dtype() {
-        DType::F32 if expected.takes_kernel(x) => {
-            cpu::gru_sequence::<f32>(x, w_ih, w_hh, bias, h0, reset, params)
+    match input.dtype() {
+        DType::F32 if input.takes_kernel(t) => cpu::gru_layer::<f32>(input, sides, lengths),
+        DType::F64 if input.takes_kernel(t) => cpu::gru_layer::<f64>(input, sides, lengths),
+        _ => {
+            let x = input.vectors()?;
+            let (mut ys, mut finals) = (Vec::new(), Vec::new());
+            for GruSide { w_ih, w_hh, bias, reset, h0, reverse } in sides {
+                let params = SequenceParams { reverse: *reverse, lengths };
+                let (y, h) = reference::gru_sequence(&x, w_ih, w_hh, bias.as_ref(), h0, *reset, params)?;
+                ys.push(y);
+                finals.push(h);
+            }
+            Ok((Tensor::cat(&ys, 2)?, finals))
         }
-        DType::F64 if expected.takes_kernel(x) => {
-            cpu::gru_sequence::<f64>(x, w_ih, w_hh, bias, h0, reset, params)
-        }
-        _ => reference::gru_sequence(x, w_ih, w_hh, bias, h0, reset, params),
     }
 }

@@ -1,4 +1,9 @@
-use candle_core::{Module, Result, Tensor, bail};
+//! Vectors for tokens.
+
+mod cpu;
+mod reference;
+
+use candle_core::{DType, Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use gdl_kernels::init;
 use serde::{Deserialize, Serialize};
@@ -75,8 +80,16 @@ impl Embedding {
 
 impl Module for Embedding {
     fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let mut shape = ids.dims().to_vec();
-        shape.push(self.weight.dim(1)?);
-        self.weight.index_select(&ids.flatten_all()?, 0)?.reshape(shape)
+        lookup(&self.weight, ids)
+    }
+}
+
+/// The rows of a table (V, E) that the ids (...) name, as (..., E).
+pub(crate) fn lookup(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
+    match table.dtype() {
+        _ if !table.device().is_cpu() || gdl_kernels::force_reference() => reference::lookup(table, ids),
+        DType::F32 => cpu::lookup::<f32>(table, ids),
+        DType::F64 => cpu::lookup::<f64>(table, ids),
+        _ => reference::lookup(table, ids),
     }
 }

@@ -1,0 +1,81 @@
+//! A linear layer.
+
+mod cpu;
+pub(crate) mod reference;
+
+use candle_core::{DType, Module, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use gdl_kernels::init;
+
+/// A linear layer, x W^T + b, as [`linear`] builds it.
+///
+/// On the CPU its products use the widest vectors there are, and of its gradients only those are computed that
+/// somebody asks for.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+/// A linear layer with PyTorch's initial values, which are not candle's.
+///
+/// # Shape
+///
+/// Input (..., `inputs`); output (..., `outputs`).
+///
+/// # Parameters
+///
+/// | key | shape | initial |
+/// | --- | --- | --- |
+/// | `weight` | (`outputs`, `inputs`) | U(-1/sqrt(`inputs`), 1/sqrt(`inputs`)) |
+/// | `bias` | (`outputs`) | the same |
+///
+/// # Errors
+///
+/// When a size is 0 or a weight is missing or wrongly shaped.
+///
+/// # Source
+///
+/// `torch.nn.Linear`.
+pub fn linear(inputs: usize, outputs: usize, vb: VarBuilder<'_>) -> Result<Linear> {
+    if inputs == 0 || outputs == 0 {
+        bail!("linear: sizes must be at least 1, got {inputs} inputs and {outputs} outputs")
+    }
+    let init = init::uniform(1. / (inputs as f64).sqrt());
+    let weight = vb.get_with_hints((outputs, inputs), "weight", init)?;
+    Ok(Linear { weight, bias: vb.get_with_hints(outputs, "bias", init)? })
+}
+
+impl Linear {
+    /// The weight (`outputs`, `inputs`).
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias (`outputs`).
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        if x.dims().last() != Some(&inputs) {
+            bail!("linear: expected input (..., {inputs}), got {:?}", x.shape())
+        }
+        let mut shape = x.dims().to_vec();
+        shape.pop();
+        shape.push(outputs);
+        let x = x.reshape(((), inputs))?;
+        let y = match x.dtype() {
+            _ if !x.device().is_cpu() || gdl_kernels::force_reference() => {
+                reference::linear(&x, &self.weight, &self.bias)?
+            }
+            DType::F32 => cpu::linear::<f32>(&x, &self.weight, &self.bias)?,
+            DType::F64 => cpu::linear::<f64>(&x, &self.weight, &self.bias)?,
+            _ => reference::linear(&x, &self.weight, &self.bias)?,
+        };
+        y.reshape(shape)
+    }
+}
