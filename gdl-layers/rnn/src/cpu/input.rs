@@ -9,7 +9,7 @@ use super::simd::Real;
 use super::slices::{add, column_sums, scatter_add, with_slice};
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::gemm::{Mat, Threads, product};
-use gdl_kernels::view;
+use gdl_kernels::{par, view};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +29,7 @@ impl<T: Real> Start<T> {
     pub(crate) fn gates(self, steps: usize, width: usize) -> (Vec<T>, Vec<T>, Table<T>) {
         match self.ids {
             None => (self.values, self.bias, Table(None)),
-            Some(ids) => (vec![T::ZERO; steps * width], self.bias, Table(Some((self.values, ids)))),
+            Some(ids) => (par::zeros(steps * width), self.bias, Table(Some((self.values, ids)))),
         }
     }
 }
@@ -147,7 +147,7 @@ impl<T: Real> CustomOp3 for Project<T> {
         let mut bias = view::contiguous::<T>(bias, bias_layout)?.into_owned();
         let x = self.rows(&x, columns);
         let x = Mat::new(&x, x.len() / columns, columns);
-        let mut values = product(x, Mat::new(&w, rows, columns).t(), Threads::All);
+        let mut values = par::inside(|| product(x, Mat::new(&w, rows, columns).t(), Threads::All));
         if self.ids.is_some() {
             // So few rows that it costs less here than at every step.
             let bias = std::mem::take(&mut bias);
@@ -164,6 +164,17 @@ impl<T: Real> CustomOp3 for Project<T> {
         bias: &Tensor,
         _: &Tensor,
         _: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        par::inside(|| self.backward(x, w, bias))
+    }
+}
+
+impl<T: Real> Project<T> {
+    fn backward(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (rows, columns) = w.dims2()?;
         let mut gradient = self.gates.take_gradient()?; // (steps, G)
@@ -187,9 +198,7 @@ impl<T: Real> CustomOp3 for Project<T> {
         };
         Ok((tensor(d_x, x)?, tensor(d_w, w)?, tensor(d_bias, bias)?))
     }
-}
 
-impl<T: Real> Project<T> {
     /// The rows of the input that are multiplied: those of the table, or the steps that there are.
     fn rows<'a>(&self, x: &'a [T], columns: usize) -> Cow<'a, [T]> {
         if self.ids.is_some() { Cow::Borrowed(x) } else { self.plan.pack(x, columns, 0..columns) }

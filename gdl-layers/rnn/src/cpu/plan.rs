@@ -123,7 +123,7 @@ impl Plan {
         }
         let widths: Vec<usize> = parts.iter().map(|part| part.len() / self.steps()).collect();
         let stride: usize = widths.iter().sum();
-        let mut out = vec![T::ZERO; self.n * self.t * stride];
+        let mut out = par::zeros(self.n * self.t * stride);
         par::chunks_mut(&mut out, (self.t * stride).max(1), |row, out| {
             for (step, mut out) in out.chunks_exact_mut(stride).take(self.length(row)).enumerate() {
                 for (part, &width) in parts.iter().zip(&widths) {
@@ -138,7 +138,7 @@ impl Plan {
 
     /// The packed state (`size` features) before every step.
     pub(crate) fn before<T: Real>(&self, states: &[T], initial: &[T], size: usize) -> Vec<T> {
-        let mut out = vec![T::ZERO; states.len()];
+        let mut out = par::zeros(states.len());
         let pieces = self.split(&mut out, size, &(0..self.n).map(|row| row..row + 1).collect::<Vec<_>>());
         let mut pieces: Vec<_> = pieces.into_iter().enumerate().collect();
         par::chunks_mut(&mut pieces, 1, |_, piece| {

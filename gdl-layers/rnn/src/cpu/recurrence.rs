@@ -3,7 +3,7 @@
 use super::input::{Gates, Input, Start};
 use super::plan::Plan;
 use super::simd::Real;
-use super::slices::slices;
+use super::slices::{append, slices};
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::{par, view};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -142,6 +142,26 @@ impl<T: Real, C: Cell<T>> Recurrence<T, C> {
         Weights { w_hh: part(w_hh), small: part(small) }
     }
 
+    fn forward(&self, w_hh: &[T], small: &[T]) -> Result<(CpuStorage, Shape)> {
+        let done = par::map(self.sides.len(), |k| -> Result<_> {
+            let side = &self.sides[k];
+            let start = side.gates.take_start().map_err(|e| e.context(C::NAME))?;
+            let weights = self.weights(k, w_hh, small);
+            let mut state = weights.small[..side.plan.n * side.cell.state()].to_vec();
+            let (y, saved) = side.cell.forward(&side.plan, start, weights, &mut state);
+            if self.tracked {
+                *lock(&side.saved) = Some(saved);
+            }
+            Ok((y, state))
+        });
+        let (ys, states): (Vec<_>, Vec<_>) =
+            done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        *lock(&self.ends.values) = states.concat();
+        let plan = &self.sides[0].plan;
+        let shape = Shape::from((plan.n, plan.t, self.outputs()));
+        Ok((T::to_cpu_storage_owned(plan.unpack(ys)), shape))
+    }
+
     fn outputs(&self) -> usize {
         self.sides.iter().map(|side| side.cell.outputs()).sum()
     }
@@ -163,23 +183,7 @@ impl<T: Real, C: Cell<T>> CustomOp3 for Recurrence<T, C> {
     ) -> Result<(CpuStorage, Shape)> {
         let w_hh = view::contiguous::<T>(w_hh, w_layout)?;
         let small = view::contiguous::<T>(small, small_layout)?;
-        let done = par::map(self.sides.len(), |k| -> Result<_> {
-            let side = &self.sides[k];
-            let start = side.gates.take_start().map_err(|e| e.context(C::NAME))?;
-            let weights = self.weights(k, &w_hh, &small);
-            let mut state = weights.small[..side.plan.n * side.cell.state()].to_vec();
-            let (y, saved) = side.cell.forward(&side.plan, start, weights, &mut state);
-            if self.tracked {
-                *lock(&side.saved) = Some(saved);
-            }
-            Ok((y, state))
-        });
-        let (ys, states): (Vec<_>, Vec<_>) =
-            done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        *lock(&self.ends.values) = states.concat();
-        let plan = &self.sides[0].plan;
-        let shape = Shape::from((plan.n, plan.t, self.outputs()));
-        Ok((T::to_cpu_storage_owned(plan.unpack(ys)), shape))
+        par::inside(|| self.forward(&w_hh, &small))
     }
 
     fn bwd(
@@ -194,7 +198,7 @@ impl<T: Real, C: Cell<T>> CustomOp3 for Recurrence<T, C> {
         let stride = self.outputs();
         let done = slices(&[w_hh, small, y, grad], |list| {
             let &[w, s, y, grad] = list else { bail!("{}: expected four tensors", C::NAME) };
-            par::map(self.sides.len(), |k| -> Result<_> {
+            let side = |k: usize| -> Result<_> {
                 let side = &self.sides[k];
                 let saved = lock(&side.saved);
                 let Some(saved) = saved.as_ref() else {
@@ -207,9 +211,8 @@ impl<T: Real, C: Cell<T>> CustomOp3 for Recurrence<T, C> {
                     ends.as_ref().map_or_else(|| vec![T::ZERO; size], |e| e[k * size..][..size].to_vec());
                 let weights = self.weights(k, w, s);
                 Ok(side.cell.backward(&side.plan, saved, weights, [&y, &grad], d_state, w_hh.track_op()))
-            })
-            .into_iter()
-            .collect::<Result<Vec<_>>>()
+            };
+            par::inside(|| par::map(self.sides.len(), side)).into_iter().collect::<Result<Vec<_>>>()
         })?;
         let (mut d_w_hh, mut d_small) = (Vec::new(), Vec::new());
         for (side, gradients) in self.sides.iter().zip(done) {
@@ -228,11 +231,6 @@ impl<T: Real, C: Cell<T>> CustomOp3 for Recurrence<T, C> {
             tensor(small.track_op(), d_small, small)?,
         ))
     }
-}
-
-/// Puts `more` behind `all`, without a copy where there is nothing yet.
-fn append<T>(all: &mut Vec<T>, mut more: Vec<T>) {
-    if all.is_empty() { *all = more } else { all.append(&mut more) }
 }
 
 /// From the outputs to the final states, which the same operator computed.

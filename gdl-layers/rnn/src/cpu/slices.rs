@@ -73,7 +73,7 @@ pub(crate) fn scatter_add<T: Real>(ids: &[u32], data: &[T], columns: usize, voca
     let mut by_id: Vec<u32> = (0..ids.len() as u32).collect();
     // Stable: rows with one id are added in their order, whoever adds them.
     by_id.sort_by_key(|&row| ids[row as usize]);
-    let mut sums = vec![T::ZERO; vocab * columns];
+    let mut sums = par::zeros(vocab * columns);
     // A piece holds so many whole rows that it pays.
     let rows = (16 * 1024 / columns.max(1)).max(1);
     par::chunks_mut(&mut sums, rows * columns, |piece, sums| {
@@ -118,4 +118,9 @@ pub(crate) fn sum<T: Real>(len: usize, value: impl Fn(usize) -> T) -> T {
     }
     let rest = (whole..len).fold(T::ZERO, |sum, j| sum + value(j));
     parts.iter().fold(rest, |sum, &part| sum + part)
+}
+
+/// Puts `more` behind `all`, without a copy where there is nothing yet.
+pub(crate) fn append<T>(all: &mut Vec<T>, mut more: Vec<T>) {
+    if all.is_empty() { *all = more } else { all.append(&mut more) }
 }

@@ -110,8 +110,8 @@ fn forward<T: Real>(
     let (h, steps) = (kernel.size, plan.steps());
     let (mut gates, bias, table) = start.gates(steps, 3 * h);
     let scaled_width = if kernel.after { h } else { 0 };
-    let mut scaled = vec![T::ZERO; steps * scaled_width];
-    let mut y = vec![T::ZERO; steps * h];
+    let mut scaled = par::zeros(steps * scaled_width);
+    let mut y = par::zeros(steps * h);
     let isa = Isa::best();
     let shared = Shared {
         plan,
@@ -262,9 +262,9 @@ fn backward<T: Real>(
 ) -> Gradients<T> {
     let (h, steps) = (kernel.size, plan.steps());
     let before = plan.before(y, weights.small, h);
-    let mut d_gates = vec![T::ZERO; steps * 3 * h];
+    let mut d_gates = par::zeros(steps * 3 * h);
     let scaled_width = if kernel.after { h } else { 0 };
-    let mut d_scaled = vec![T::ZERO; steps * scaled_width];
+    let mut d_scaled = par::zeros(steps * scaled_width);
     let isa = Isa::best();
     let shared = SharedBack {
         plan,
@@ -307,7 +307,7 @@ fn recurrent_gradient<T: Real>(
 ) -> Vec<T> {
     let h = kernel.size;
     let steps = before.len() / h;
-    let mut out = vec![T::ZERO; 3 * h * h];
+    let mut out = par::zeros(3 * h * h);
     let (rz, n) = out.split_at_mut(2 * h * h);
     let d_rz = Mat::strided(d_gates, steps, 2 * h, 3 * h, 1);
     gemm(d_rz.t(), Mat::new(&before, steps, h), rz, h, false, Threads::All);

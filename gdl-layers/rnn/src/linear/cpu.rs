@@ -46,20 +46,28 @@ impl<T: Real> CustomOp3 for LinearOp<T> {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let ((m, inputs), outputs) = (x.dims2()?, w.dim(0)?);
-        with_slice::<T, _>(grad, |grad| {
-            let d = Mat::new(grad, m, outputs);
-            let d_x = x
-                .track_op()
-                .then(|| with_slice(w, |w| Ok(product(d, Mat::new(w, outputs, inputs), Threads::All))));
-            let d_w = w
-                .track_op()
-                .then(|| with_slice(x, |x| Ok(product(d.t(), Mat::new(x, m, inputs), Threads::All))));
-            let d_bias = bias.track_op().then(|| Ok(column_sums(grad, outputs)));
-            let tensor = |values: Option<Result<Vec<T>>>, like: &Tensor| {
-                values.map(|values| Tensor::from_vec(values?, like.shape(), like.device())).transpose()
-            };
-            Ok((tensor(d_x, x)?, tensor(d_w, w)?, tensor(d_bias, bias)?))
-        })
+        par::inside(|| backward::<T>(x, w, bias, grad))
     }
+}
+
+fn backward<T: Real>(
+    x: &Tensor,
+    w: &Tensor,
+    bias: &Tensor,
+    grad: &Tensor,
+) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    let ((m, inputs), outputs) = (x.dims2()?, w.dim(0)?);
+    with_slice::<T, _>(grad, |grad| {
+        let d = Mat::new(grad, m, outputs);
+        let d_x = x
+            .track_op()
+            .then(|| with_slice(w, |w| Ok(product(d, Mat::new(w, outputs, inputs), Threads::All))));
+        let d_w =
+            w.track_op().then(|| with_slice(x, |x| Ok(product(d.t(), Mat::new(x, m, inputs), Threads::All))));
+        let d_bias = bias.track_op().then(|| Ok(column_sums(grad, outputs)));
+        let tensor = |values: Option<Result<Vec<T>>>, like: &Tensor| {
+            values.map(|values| Tensor::from_vec(values?, like.shape(), like.device())).transpose()
+        };
+        Ok((tensor(d_x, x)?, tensor(d_w, w)?, tensor(d_bias, bias)?))
+    })
 }

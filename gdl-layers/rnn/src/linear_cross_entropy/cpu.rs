@@ -1,11 +1,11 @@
 use crate::cpu::simd::Real;
-use crate::cpu::slices::{add, column_sums, with_slice};
+use crate::cpu::slices::{add, append, column_sums, with_slice};
 use crate::cross_entropy::Targets;
 use crate::cross_entropy::cpu::losses_and_gradients;
 use crate::linear::Linear;
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::gemm::{Mat, Threads, gemm, product};
-use gdl_kernels::view;
+use gdl_kernels::{par, view};
 use std::sync::{Mutex, PoisonError};
 
 /// Logits held at once. A number of its own, so that sums do not depend on the number of threads.
@@ -46,7 +46,7 @@ impl<T: Real> CustomOp3 for Fused<T> {
         let w = view::contiguous::<T>(w, w_layout)?;
         let bias = view::contiguous::<T>(bias, bias_layout)?;
         let (vocab, inputs) = w_layout.shape().dims2()?;
-        let (loss, gradients) = self.compute(&x, &w, &bias, inputs);
+        let (loss, gradients) = par::inside(|| self.compute(&x, &w, &bias, inputs));
         let shapes = [x_layout.shape(), w_layout.shape(), &Shape::from(vocab)];
         let mut tensors = [None, None, None];
         for (k, (values, shape)) in gradients.into_iter().zip(shapes).enumerate() {
@@ -82,8 +82,8 @@ impl<T: Real> Fused<T> {
     /// The loss, and the gradients of x, the weight and the bias; those not wanted are empty.
     fn compute(&self, x: &[T], w: &[T], bias: &[T], inputs: usize) -> (f64, [Vec<T>; 3]) {
         let vocab = bias.len();
-        let zeros = |k: usize, size: usize| vec![T::ZERO; if self.wanted[k] { size } else { 0 }];
-        let (mut d_x, mut d_w, mut d_bias) = (zeros(0, x.len()), Vec::new(), zeros(2, vocab));
+        let mut d_bias = vec![T::ZERO; if self.wanted[2] { vocab } else { 0 }];
+        let (mut d_x, mut d_w) = (Vec::new(), Vec::new());
         let w = Mat::new(w, vocab, inputs);
         let rows = (LOGITS / vocab).max(1);
         let mut loss = 0.;
@@ -94,7 +94,7 @@ impl<T: Real> Fused<T> {
             loss += losses_and_gradients(&mut logits, vocab, &self.targets, k * rows, 1., bias);
             let d = Mat::new(&logits, m, vocab);
             if self.wanted[0] {
-                gemm(d, w, &mut d_x[k * rows * inputs..], inputs, false, Threads::All);
+                append(&mut d_x, product(d, w, Threads::All));
             }
             if self.wanted[1] && k == 0 {
                 d_w = product(d.t(), x, Threads::All);

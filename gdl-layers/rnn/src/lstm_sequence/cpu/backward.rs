@@ -95,7 +95,7 @@ struct Out<'a, T> {
 impl<T: Real> Buffers<T> {
     fn new(kernel: &LstmKernel<T>, plan: &Plan) -> Self {
         let (h, p, steps) = (kernel.size, kernel.outputs, plan.steps());
-        let zeros = |wanted: bool, size: usize| vec![T::ZERO; if wanted { size } else { 0 }];
+        let zeros = |wanted: bool, size: usize| par::zeros(if wanted { size } else { 0 });
         Self {
             gates: zeros(true, steps * 4 * h),
             recurrent: zeros(kernel.normed, steps * 4 * h),
@@ -247,13 +247,12 @@ impl<T: Real> Backward<'_, T> {
         let d_cell = &mut self.d_cell[own_row * h..][..h];
         let kept = kernel.kept.as_ref().map(|kept| &kept.c[at * h..][..h]);
         // c' stands among the saved where it is c.
-        if kept.is_some() || kernel.normed {
+        let apart = kept.is_some() || kernel.normed;
+        if apart {
             candidate::<T, S>([&gates[..h], &gates[h..2 * h], &gates[2 * h..3 * h]], before, &mut scratch.c);
-        } else {
-            scratch.c.copy_from_slice(&saved.cells[at * h..][..h]);
         }
         let scale = kernel.normed.then(|| normalise(&mut scratch.c, T::from_f64(LstmKernel::<T>::EPS)));
-        scratch.tanh.copy_from_slice(&scratch.c);
+        scratch.tanh.copy_from_slice(if apart { &scratch.c } else { &saved.cells[at * h..][..h] });
         if kernel.normed {
             affine::<T, S>(&mut scratch.tanh, &small.c);
         }

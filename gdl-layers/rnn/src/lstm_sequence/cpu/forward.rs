@@ -20,9 +20,9 @@ pub(super) fn forward<T: Real>(
 ) -> (Vec<T>, Saved<T>) {
     let (h, p, steps) = (kernel.size, kernel.outputs, plan.steps());
     let (mut gates, bias, table) = start.gates(steps, 4 * h);
-    let mut cells = vec![T::ZERO; steps * h];
-    let mut y = vec![T::ZERO; steps * p];
-    let mut normalised = vec![T::ZERO; if kernel.normed { steps * 4 * h } else { 0 }];
+    let mut cells = par::zeros(steps * h);
+    let mut y = par::zeros(steps * p);
+    let mut normalised = par::zeros(if kernel.normed { steps * 4 * h } else { 0 });
     let mut scales = vec![T::ZERO; if kernel.normed { steps } else { 0 }];
     let small = kernel.small(plan.n, weights.small);
     let isa = Isa::best();
