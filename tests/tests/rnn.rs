@@ -713,13 +713,12 @@ fn locked_dropout_drops_the_same_features_at_every_step() {
     // Between the layers of a stack: the same network with and without the lock differs.
     let store = ParamStore::new(DType::F32, &DEV, 1);
     let x = randn(&SharedRng::seed(1), &[3, 4, 4], DType::F32);
-    for config in [GruConfig::new(4, 6).num_layers(2).dropout(0.5)] {
-        let run = |locked: bool| {
-            let gru = Gru::new(&config.clone().locked_dropout(locked), store.vb()).unwrap();
-            gru.with_rng(SharedRng::seed(4)).forward_t(&x, None, true).unwrap().0
-        };
-        assert!(largest(&(run(true) - run(false)).unwrap()) > 0.);
-    }
+    let config = GruConfig::new(4, 6).num_layers(2).dropout(0.5);
+    let run = |locked: bool| {
+        let gru = Gru::new(&config.clone().locked_dropout(locked), store.vb()).unwrap();
+        gru.with_rng(SharedRng::seed(4)).forward_t(&x, None, true).unwrap().0
+    };
+    assert!(largest(&(run(true) - run(false)).unwrap()) > 0.);
 }
 
 #[test]

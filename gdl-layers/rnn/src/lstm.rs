@@ -36,6 +36,9 @@ impl LstmState {
     }
 }
 
+/// Weights and bias of the gates of one layer.
+pub(crate) type LstmLayer<'a> = (&'a Weights, Option<Tensor>);
+
 /// A stack of long short-term memory layers.
 ///
 /// Every layer computes [`lstm_sequence`](crate::lstm_sequence) over its input, in one direction or both;
@@ -169,8 +172,8 @@ impl Lstm {
         self.run(&SequenceInput::Tokens { table: table.weight(), ids }, None, state, train)
     }
 
-    /// The bias of the gates of each layer, if every layer is a plain cell in one direction.
-    pub(crate) fn plain_layers(&self) -> Result<Option<Vec<(&Weights, Option<Tensor>)>>> {
+    /// Weights and bias of each layer, if every one is a plain cell in one direction.
+    pub(crate) fn plain_layers(&self) -> Result<Option<Vec<LstmLayer<'_>>>> {
         let LstmConfig { proj_size, layer_norm, zoneout_h, zoneout_c, .. } = self.config;
         if self.config.bidirectional || proj_size > 0 || layer_norm || zoneout_h > 0. || zoneout_c > 0. {
             return Ok(None);

@@ -267,8 +267,8 @@ impl<T: Real> Backward<'_, T> {
         }
         if let Some(scale) = scale {
             let (gain, shift) = self.out.norm_c[own_row * 2 * h..][..2 * h].split_at_mut(h);
-            for j in 0..h {
-                gain[j] = S::madd(scratch.d_c[j], scratch.c[j], gain[j]);
+            for (gain, (&d, &c)) in gain.iter_mut().zip(scratch.d_c.iter().zip(&scratch.c)) {
+                *gain = S::madd(d, c, *gain);
             }
             add(shift, &scratch.d_c);
             normalise_back(&mut scratch.d_c, small.c.gain, &scratch.c, scale);
