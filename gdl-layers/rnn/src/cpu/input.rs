@@ -4,6 +4,7 @@
 //! four times its size in memory traffic. A tensor of one element ties the two operators together in the graph, and
 //! what it stands for lies in [`Gates`], beside it.
 
+use super::lock;
 use super::plan::Plan;
 use super::simd::Real;
 use super::slices::{add, column_sums, scatter_add, with_slice};
@@ -11,7 +12,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp3, D, Layout, Result, Shape, Te
 use gdl_kernels::gemm::{Mat, Threads, product};
 use gdl_kernels::{par, view};
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What the gates start from.
 #[derive(Debug)]
@@ -53,11 +54,6 @@ impl<T: Real> Table<T> {
 pub(crate) struct Gates<T> {
     start: Mutex<Option<Start<T>>>,
     gradient: Mutex<Option<Vec<T>>>,
-}
-
-fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere cannot leave a slot half-written.
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T> Gates<T> {

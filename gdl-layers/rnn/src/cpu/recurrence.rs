@@ -1,12 +1,13 @@
 //! A recurrent layer over a whole sequence, in one direction or both, as one operator of the graph.
 
 use super::input::{Gates, Input, Start};
+use super::lock;
 use super::plan::Plan;
 use super::simd::Real;
 use super::slices::{append, slices};
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::{par, view};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// The weights of one direction: the recurrent matrix, and everything small in a row, the initial state first.
 #[derive(Debug, Clone, Copy)]
@@ -96,11 +97,6 @@ pub(crate) fn run<T: Real, C: Cell<T>>(directions: Vec<Direction<T, C>>) -> Resu
     });
     let finals = finals.collect::<Result<_>>()?;
     Ok((y, finals))
-}
-
-fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere cannot leave a slot half-written.
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The final states of all directions, and their gradient if they have one. They stand beside the outputs, not in one

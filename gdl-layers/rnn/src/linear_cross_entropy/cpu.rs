@@ -1,3 +1,4 @@
+use crate::cpu::lock;
 use crate::cpu::simd::Real;
 use crate::cpu::slices::{add, append, column_sums, with_slice};
 use crate::cross_entropy::Targets;
@@ -6,7 +7,7 @@ use crate::linear::Linear;
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::gemm::{Mat, Threads, gemm, product};
 use gdl_kernels::{par, view};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Logits held at once. A number of its own, so that sums do not depend on the number of threads.
 const LOGITS: usize = 8 << 20;
@@ -54,7 +55,7 @@ impl<T: Real> CustomOp3 for Fused<T> {
                 tensors[k] = Some(Tensor::from_vec(values, shape, &Device::Cpu)?);
             }
         }
-        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(tensors);
+        *lock(&self.saved) = Some(tensors);
         Ok((T::to_cpu_storage_owned(vec![T::from_f64(loss)]), Shape::from(())))
     }
 
@@ -67,7 +68,7 @@ impl<T: Real> CustomOp3 for Fused<T> {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let scale = with_slice::<T, _>(grad, |grad| Ok(grad[0].to_f64()))?;
-        let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let saved = lock(&self.saved);
         let Some([x, w, bias]) = saved.as_ref() else {
             bail!("linear_cross_entropy: backward without what the forward pass should have saved")
         };
