@@ -1,5 +1,5 @@
 use candle_core::{Result, bail};
-use gdl_blocks::Upsampling;
+use gdl_blocks::{NormKind, Upsampling};
 use gdl_conv::PadMode;
 use gdl_kernels::init::InitScheme;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,10 @@ pub struct GeneratorConfig {
     /// have 8 `base_channels` on both sides, but the innermost; false by default.
     #[serde(default)]
     pub dropout: bool,
+    /// The norm after each convolution but the first (of the U-Net) and the last; instance norm by default. The
+    /// convolutions before it have a bias with instance norm alone.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How maps grow; by transposed convolution by default.
     #[serde(default)]
     pub upsampling: Upsampling,
@@ -90,6 +94,7 @@ impl GeneratorConfig {
             out_channels: rgb(),
             base_channels: ngf(),
             dropout: false,
+            norm: NormKind::default(),
             upsampling: Upsampling::Transposed,
             pad_mode: reflect(),
             init: gan(),
@@ -143,6 +148,12 @@ impl GeneratorConfig {
     /// Sets whether there is dropout.
     pub fn dropout(mut self, dropout: bool) -> Self {
         self.dropout = dropout;
+        self
+    }
+
+    /// Sets the norm.
+    pub fn norm(mut self, norm: NormKind) -> Self {
+        self.norm = norm;
         self
     }
 

@@ -18,7 +18,7 @@ mod translator;
 pub use config::{GeneratorConfig, GeneratorKind};
 pub use data::{DataConfig, DataSpec, UnalignedData};
 pub use error::{Error, Result};
-pub use gdl_blocks::Upsampling;
+pub use gdl_blocks::{NormKind, Upsampling};
 pub use generator::{Generator, ResnetGenerator, UnetGenerator};
 pub use image_pool::ImagePool;
 pub use losses::StepLosses;

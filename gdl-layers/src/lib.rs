@@ -15,6 +15,9 @@ pub use gdl_instance_norm as instance_norm;
 #[cfg(feature = "kernels")]
 #[doc(inline)]
 pub use gdl_kernels as kernels;
+#[cfg(feature = "norm")]
+#[doc(inline)]
+pub use gdl_norm as norm;
 #[cfg(feature = "patchgan")]
 #[doc(inline)]
 pub use gdl_patchgan as patchgan;

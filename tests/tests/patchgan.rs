@@ -195,10 +195,23 @@ fn losses_are_pytorch_s() {
 }
 
 #[test]
+fn the_hinge_rests_the_discriminator_and_drives_the_generator() {
+    let scores = Tensor::new(&[-2f64, -0.5, 0.5, 2.0], &DEV).unwrap();
+    let value = |loss: Tensor| loss.to_scalar::<f64>().unwrap();
+    // (3 + 1.5 + 0.5 + 0) / 4 short of 1, (0 + 0.5 + 1.5 + 3) / 4 above -1.
+    assert_eq!(value(GanLoss::Hinge.loss(&scores, true).unwrap()), 1.25);
+    assert_eq!(value(GanLoss::Hinge.loss(&scores, false).unwrap()), 1.25);
+    let far = (&scores + 9.0).unwrap();
+    assert_eq!(value(GanLoss::Hinge.loss(&far, true).unwrap()), 0.0);
+    assert_eq!(value(GanLoss::Hinge.generator_loss(&far).unwrap()), -9.0);
+    assert_eq!(value(GanLoss::Lsgan.generator_loss(&far).unwrap()), value(GanLoss::Lsgan.loss(&far, true).unwrap()));
+}
+
+#[test]
 fn finite_differences() {
     let rng = SharedRng::seed(35);
     let scores = rng.randn((2, 1, 3, 3), DType::F64, &DEV).unwrap();
-    for loss in [GanLoss::Lsgan, GanLoss::Vanilla, GanLoss::WassersteinGp] {
+    for loss in [GanLoss::Lsgan, GanLoss::Vanilla, GanLoss::WassersteinGp, GanLoss::Hinge] {
         for real in [true, false] {
             // Smooth functions: 1e-6 squared and f64 rounding over 1e-6.
             check_gradients(|t| loss.loss(&t[0], real), std::slice::from_ref(&scores), 1e-6, 1e-8);

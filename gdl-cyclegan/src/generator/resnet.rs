@@ -3,8 +3,8 @@ use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_blocks::{ResidualBlock, ResidualBlockConfig, Upsampling};
 use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode, upsample_nearest2d};
-use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
 use gdl_kernels::{Activation, rng::SharedRng};
+use gdl_norm::{Norm2d, NormConfig};
 
 /// The residual generator: 7x7 convolution, halvings (two, unless told otherwise), residual blocks, as many doublings, 7x7
 /// convolution, tanh.
@@ -17,18 +17,19 @@ use gdl_kernels::{Activation, rng::SharedRng};
 /// # Parameters
 ///
 /// With two halvings and n blocks: `model.1`, `model.4`, `model.7` (convolutions), `model.10` .. `model.{9+n}` (`.conv_block.1`, `.conv_block.5`, or
-/// `.6` with dropout), `model.{10+n}`, `model.{13+n}` (doublings), `model.{17+n}` (convolution), each `weight` and `bias`.
+/// `.6` with dropout), `model.{10+n}`, `model.{13+n}` (doublings), `model.{17+n}` (convolution), each `weight` and, with instance norm and in the last, `bias`. With batch norm also its
+/// [own](gdl_norm::BatchNorm2d) under the number after each convolution's, but the last.
 ///
 /// # Source
 ///
-/// Johnson et al. 2016; `ResnetGenerator` of the reference with instance norm. A doubling with
+/// Johnson et al. 2016; `ResnetGenerator` of the reference. A doubling with
 /// [`Upsampling::Resize`] is a 3x3 convolution (out, in, 3, 3) under the same name.
 #[derive(Debug, Clone)]
 pub struct ResnetGenerator {
-    stem: (Conv2d, InstanceNorm2d),
-    downs: Vec<(Conv2d, InstanceNorm2d)>,
+    stem: (Conv2d, Norm2d),
+    downs: Vec<(Conv2d, Norm2d)>,
     blocks: Vec<ResidualBlock>,
-    ups: Vec<(Grow, InstanceNorm2d)>,
+    ups: Vec<(Grow, Norm2d)>,
     head: Conv2d,
 }
 
@@ -66,19 +67,25 @@ impl ResnetGenerator {
             Conv2d::new_with_init(&config, weight, bias, vb.pp(at))
         };
         let norm = |at: usize, channels: usize| {
-            InstanceNorm2d::new(&InstanceNormConfig::new(channels).activation(Activation::Relu), vb.pp(at))
+            let norm = NormConfig::new(config.norm, channels).activation(Activation::Relu).init(init);
+            Norm2d::new(&norm, vb.pp(at))
         };
         // The indices count the reference's parts, of which paddings and activations are parts of their own.
         let seven = |from, to| Conv2dConfig::new(from, to, 7).padding(3).pad_mode(PadMode::Reflect);
-        let stem = (conv(1, seven(config.in_channels, width))?, norm(2, width)?);
+        let biased = config.norm.conv_bias();
+        let stem = (conv(1, seven(config.in_channels, width).bias(biased))?, norm(2, width)?);
         let halve = |at, from, to| -> Result<_> {
-            Ok((conv(at, Conv2dConfig::new(from, to, 3).stride(2).padding(1))?, norm(at + 1, to)?))
+            Ok((
+                conv(at, Conv2dConfig::new(from, to, 3).stride(2).padding(1).bias(biased))?,
+                norm(at + 1, to)?,
+            ))
         };
         let downs: Vec<_> =
             (0..halvings).map(|i| halve(4 + 3 * i, width << i, width << (i + 1))).collect::<Result<_>>()?;
         let block = ResidualBlockConfig::new(width << halvings)
             .pad_mode(config.pad_mode)
             .dropout(config.dropout)
+            .norm(config.norm)
             .init(init);
         let blocks = (0..count)
             .map(|i| {
@@ -93,12 +100,16 @@ impl ResnetGenerator {
             let grow = match config.upsampling {
                 Upsampling::Transposed => {
                     let (weight, bias) = init.conv([from, to, 3, 3]);
-                    let config =
-                        ConvTranspose2dConfig::new(from, to, 3).stride(2).padding(1).output_padding(1);
+                    let config = ConvTranspose2dConfig::new(from, to, 3)
+                        .stride(2)
+                        .padding(1)
+                        .output_padding(1)
+                        .bias(biased);
                     Grow::Transposed(ConvTranspose2d::new_with_init(&config, weight, bias, vb.pp(at))?)
                 }
                 Upsampling::Resize => {
-                    let config = Conv2dConfig::new(from, to, 3).padding(1).pad_mode(PadMode::Reflect);
+                    let config =
+                        Conv2dConfig::new(from, to, 3).padding(1).pad_mode(PadMode::Reflect).bias(biased);
                     Grow::Resize(conv(at, config)?)
                 }
             };
@@ -115,15 +126,15 @@ impl ResnetGenerator {
 
 impl ModuleT for ResnetGenerator {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut y = self.stem.1.forward(&self.stem.0.forward(x)?)?; // (N, ngf, H, W)
+        let mut y = self.stem.1.forward_t(&self.stem.0.forward(x)?, train)?; // (N, ngf, H, W)
         for (conv, norm) in &self.downs {
-            y = norm.forward(&conv.forward(&y)?)?;
+            y = norm.forward_t(&conv.forward(&y)?, train)?;
         } // (N, 2^downs ngf, H / 2^downs, W / 2^downs)
         for block in &self.blocks {
             y = block.forward_t(&y, train)?;
         }
         for (grow, norm) in &self.ups {
-            y = norm.forward(&grow.forward(&y)?)?;
+            y = norm.forward_t(&grow.forward(&y)?, train)?;
         } // (N, ngf, H, W)
         self.head.forward(&y)?.tanh()
     }

@@ -15,11 +15,12 @@ use gdl_kernels::rng::SharedRng;
 /// # Parameters
 ///
 /// Nested as in the reference: `model.model.0` (first convolution), `model.model.1.model.1`, `model.model.1.model.3.model.1`, ..,
-/// `model.model.3` (last transposed convolution), each `weight` and `bias`.
+/// `model.model.3` (last transposed convolution), each `weight` and, with instance norm and in the last, `bias`; batch norm's own
+/// beside them, see [`UnetLevel`].
 ///
 /// # Source
 ///
-/// Isola et al. 2017; `UnetGenerator` of the reference with instance norm, which has at least 5 levels; here fewer are
+/// Isola et al. 2017; `UnetGenerator` of the reference, which has at least 5 levels; here fewer are
 /// possible, for small images.
 #[derive(Debug, Clone)]
 pub struct UnetGenerator {
@@ -46,7 +47,7 @@ impl UnetGenerator {
                 _ => UnetLevelConfig::new(width(i - 1), width(i))
                     .dropout(config.dropout && (4..downs - 1).contains(&i)),
             })
-            .map(|level| level.upsampling(config.upsampling).init(config.init))
+            .map(|level| level.upsampling(config.upsampling).norm(config.norm).init(config.init))
             .collect();
         let mut outermost = UnetLevel::nest(&levels, vb.pp("model"))?;
         if let Some(rng) = rng {

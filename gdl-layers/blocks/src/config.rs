@@ -1,5 +1,6 @@
 use gdl_conv::PadMode;
 use gdl_kernels::init::InitScheme;
+use gdl_norm::NormKind;
 use serde::{Deserialize, Serialize};
 
 /// What a [`ResidualBlock`](crate::ResidualBlock) looks like.
@@ -14,6 +15,9 @@ pub struct ResidualBlockConfig {
     /// Whether half of the values between the convolutions are dropped in training; false by default.
     #[serde(default)]
     pub dropout: bool,
+    /// The norm; instance norm by default. The convolutions have a bias before instance norm alone.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How the convolutions start; normal with standard deviation 0.02 by default.
     #[serde(default = "gan")]
     pub init: InitScheme,
@@ -22,7 +26,7 @@ pub struct ResidualBlockConfig {
 impl ResidualBlockConfig {
     /// A block with reflection padding and without dropout.
     pub fn new(channels: usize) -> Self {
-        Self { channels, pad_mode: reflect(), dropout: false, init: gan() }
+        Self { channels, pad_mode: reflect(), dropout: false, norm: NormKind::default(), init: gan() }
     }
 
     /// Sets the padding.
@@ -34,6 +38,12 @@ impl ResidualBlockConfig {
     /// Sets whether there is dropout.
     pub fn dropout(mut self, dropout: bool) -> Self {
         self.dropout = dropout;
+        self
+    }
+
+    /// Sets the norm.
+    pub fn norm(mut self, norm: NormKind) -> Self {
+        self.norm = norm;
         self
     }
 
@@ -78,6 +88,9 @@ pub struct UnetDownConfig {
     pub in_channels: usize,
     /// Channels of the output.
     pub out_channels: usize,
+    /// The norm; instance norm by default. The convolution has a bias before instance norm alone.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How the convolution starts; normal with standard deviation 0.02 by default.
     #[serde(default = "gan")]
     pub init: InitScheme,
@@ -86,7 +99,7 @@ pub struct UnetDownConfig {
 impl UnetDownConfig {
     /// A step down at that position, with the default start.
     pub fn new(position: UnetPosition, in_channels: usize, out_channels: usize) -> Self {
-        Self { position, in_channels, out_channels, init: gan() }
+        Self { position, in_channels, out_channels, norm: NormKind::default(), init: gan() }
     }
 }
 
@@ -106,6 +119,9 @@ pub struct UnetUpConfig {
     /// Whether half of the result is dropped in training; false by default. Only a middle step has dropout.
     #[serde(default)]
     pub dropout: bool,
+    /// The norm; instance norm by default. The convolution has a bias before instance norm alone.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How the convolution starts; normal with standard deviation 0.02 by default.
     #[serde(default = "gan")]
     pub init: InitScheme,
@@ -114,8 +130,15 @@ pub struct UnetUpConfig {
 impl UnetUpConfig {
     /// A step up at that position, by a transposed convolution, without dropout.
     pub fn new(position: UnetPosition, in_channels: usize, out_channels: usize) -> Self {
-        let upsampling = Upsampling::Transposed;
-        Self { position, in_channels, out_channels, upsampling, dropout: false, init: gan() }
+        Self {
+            position,
+            in_channels,
+            out_channels,
+            upsampling: Upsampling::Transposed,
+            dropout: false,
+            norm: NormKind::default(),
+            init: gan(),
+        }
     }
 }
 
@@ -136,6 +159,9 @@ pub struct UnetLevelConfig {
     /// Whether half of the result is dropped in training; false by default. Only a middle level may have dropout.
     #[serde(default)]
     pub dropout: bool,
+    /// The norm; instance norm by default. The convolutions have a bias before instance norm alone.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How the convolutions start; normal with standard deviation 0.02 by default.
     #[serde(default = "gan")]
     pub init: InitScheme,
@@ -150,6 +176,7 @@ impl UnetLevelConfig {
             out_channels: channels,
             upsampling: Upsampling::Transposed,
             dropout: false,
+            norm: NormKind::default(),
             init: gan(),
         }
     }
@@ -169,6 +196,12 @@ impl UnetLevelConfig {
     /// Sets whether there is dropout.
     pub fn dropout(mut self, dropout: bool) -> Self {
         self.dropout = dropout;
+        self
+    }
+
+    /// Sets the norm.
+    pub fn norm(mut self, norm: NormKind) -> Self {
+        self.norm = norm;
         self
     }
 

@@ -10,6 +10,7 @@ mod unet_up;
 pub use config::{
     ResidualBlockConfig, UnetDownConfig, UnetLevelConfig, UnetPosition, UnetUpConfig, Upsampling,
 };
+pub use gdl_norm::NormKind;
 pub use residual::ResidualBlock;
 pub use unet_down::UnetDown;
 pub use unet_level::UnetLevel;

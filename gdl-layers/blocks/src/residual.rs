@@ -3,8 +3,8 @@ use crate::dropout::LateDropout;
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Conv2d, Conv2dConfig, PadMode};
-use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
 use gdl_kernels::{Activation, rng::SharedRng};
+use gdl_norm::{Norm2d, NormConfig};
 
 /// A residual block: `x + norm(conv(dropout(relu(norm(conv(x))))))` with padded 3x3 convolutions.
 ///
@@ -25,6 +25,9 @@ use gdl_kernels::{Activation, rng::SharedRng};
 /// | zeros | no | 0 | 3 |
 /// | zeros | yes | 0 | 4 |
 ///
+/// With batch norm its [parameters](gdl_norm::BatchNorm2d) under N + 1 as well, and no `bias` of the convolutions; without norm no
+/// `bias` either.
+///
 /// # Example
 ///
 /// ```
@@ -40,14 +43,14 @@ use gdl_kernels::{Activation, rng::SharedRng};
 ///
 /// # Source
 ///
-/// Johnson, Alahi and Fei-Fei, *Perceptual Losses* (1603.08155), with instance norm; `ResnetBlock` of
+/// Johnson, Alahi and Fei-Fei, *Perceptual Losses* (1603.08155), with the norm of choice; `ResnetBlock` of
 /// pytorch-CycleGAN-and-pix2pix.
 #[derive(Debug, Clone)]
 pub struct ResidualBlock {
     config: ResidualBlockConfig,
-    first: (Conv2d, InstanceNorm2d),
+    first: (Conv2d, Norm2d),
     dropout: Option<LateDropout>,
-    second: (Conv2d, InstanceNorm2d),
+    second: (Conv2d, Norm2d),
 }
 
 impl ResidualBlock {
@@ -57,7 +60,7 @@ impl ResidualBlock {
     ///
     /// Where there are no channels or the store behind `vb` lacks a tensor of the right shape.
     pub fn new(config: &ResidualBlockConfig, vb: VarBuilder) -> Result<Self> {
-        let &ResidualBlockConfig { channels, pad_mode, dropout, init } = config;
+        let &ResidualBlockConfig { channels, pad_mode, dropout, norm, init } = config;
         if channels == 0 {
             bail!("ResidualBlock: needs at least one channel")
         }
@@ -66,13 +69,14 @@ impl ResidualBlock {
         let first = pads;
         // After the first convolution: its norm, ReLU, perhaps dropout, perhaps padding.
         let second = first + 3 + usize::from(dropout) + pads;
-        let conv = Conv2dConfig::new(channels, channels, 3).padding(1).pad_mode(pad_mode);
-        let norm = InstanceNormConfig::new(channels);
+        let conv =
+            Conv2dConfig::new(channels, channels, 3).padding(1).pad_mode(pad_mode).bias(norm.conv_bias());
+        let norm = NormConfig::new(norm, channels).init(init);
         let (weight, bias) = init.conv([channels, channels, 3, 3]);
-        let part = |index: usize, activation: Activation| -> Result<(Conv2d, InstanceNorm2d)> {
+        let part = |index: usize, activation: Activation| -> Result<(Conv2d, Norm2d)> {
             Ok((
                 Conv2d::new_with_init(&conv, weight, bias, vb.pp(index))?,
-                InstanceNorm2d::new(&norm.clone().activation(activation), vb.pp(index + 1))?,
+                Norm2d::new(&norm.clone().activation(activation), vb.pp(index + 1))?,
             ))
         };
         Ok(Self {
@@ -96,7 +100,7 @@ impl ResidualBlock {
         &self.config
     }
 
-    /// Applies the block without dropout.
+    /// Applies the block as for inference: without dropout, batch norm by its running statistics.
     ///
     /// # Errors
     ///
@@ -108,10 +112,10 @@ impl ResidualBlock {
 
 impl ModuleT for ResidualBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut y = self.first.1.forward(&self.first.0.forward(x)?)?;
+        let mut y = self.first.1.forward_t(&self.first.0.forward(x)?, train)?;
         if let Some(dropout) = &self.dropout {
             y = dropout.forward_t(&y, train)?;
         }
-        x + self.second.1.forward(&self.second.0.forward(&y)?)?
+        x + self.second.1.forward_t(&self.second.0.forward(&y)?, train)?
     }
 }

@@ -1,5 +1,5 @@
 use crate::{UnetDown, UnetDownConfig, UnetLevelConfig, UnetPosition, UnetUp, UnetUpConfig};
-use candle_core::{Module, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_kernels::rng::SharedRng;
 
@@ -22,6 +22,8 @@ use gdl_kernels::rng::SharedRng;
 /// | outermost | `model.0` | `model.1` | `model.3` |
 /// | middle | `model.1` | `model.3` | `model.5` |
 /// | innermost | `model.1` | | `model.3` |
+///
+/// Batch norm has its own under the number after its convolution's.
 ///
 /// # Example
 ///
@@ -72,7 +74,7 @@ impl UnetLevel {
 
     fn build(levels: &[UnetLevelConfig], position: UnetPosition, vb: VarBuilder) -> Result<Self> {
         let Some((config, rest)) = levels.split_first() else { bail!("UnetLevel: no levels") };
-        let &UnetLevelConfig { in_channels, inner_channels, out_channels, upsampling, dropout, init } =
+        let &UnetLevelConfig { in_channels, inner_channels, out_channels, upsampling, dropout, norm, init } =
             config;
         if position != UnetPosition::Outermost && in_channels != out_channels {
             bail!(
@@ -87,8 +89,9 @@ impl UnetLevel {
             UnetPosition::Innermost => (1, 0, 3),
         };
         let down = UnetDown::new(
-            &UnetDownConfig { init, ..UnetDownConfig::new(position, in_channels, inner_channels) },
+            &UnetDownConfig { norm, init, ..UnetDownConfig::new(position, in_channels, inner_channels) },
             vb.pp(down),
+            vb.pp(down + 1),
         )?;
         let inside = match rest {
             [] => None,
@@ -103,7 +106,8 @@ impl UnetLevel {
         // The level inside returns what it was given beside what it made of it.
         let up_channels = if inside.is_some() { 2 * inner_channels } else { inner_channels };
         let up_config = UnetUpConfig::new(position, up_channels, out_channels);
-        let up = UnetUp::new(&UnetUpConfig { upsampling, dropout, init, ..up_config }, vb.pp(up))?;
+        let up_config = UnetUpConfig { upsampling, dropout, norm, init, ..up_config };
+        let up = UnetUp::new(&up_config, vb.pp(up), vb.pp(up + 1))?;
         Ok(Self { down, inside, up })
     }
 
@@ -129,7 +133,7 @@ impl UnetLevel {
     }
 
     fn run(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut y = self.down.forward(x)?;
+        let mut y = self.down.forward_t(x, train)?;
         if let Some(level) = &self.inside {
             y = level.run(&y, train)?;
         }
@@ -137,7 +141,7 @@ impl UnetLevel {
         if self.position() == UnetPosition::Outermost { Ok(y) } else { Tensor::cat(&[x, &y], 1) }
     }
 
-    /// Applies the level without dropout.
+    /// Applies the level as for inference: without dropout, batch norm by its running statistics.
     ///
     /// # Errors
     ///

@@ -3,10 +3,10 @@ use crate::{UnetPosition, UnetUpConfig, Upsampling};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode, upsample_nearest2d};
-use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
 use gdl_kernels::{Activation, rng::SharedRng};
+use gdl_norm::{Norm2d, NormConfig};
 
-/// A step up in a U-Net: ReLU, doubling of the size, instance norm, perhaps dropout.
+/// A step up in a U-Net: ReLU, doubling of the size, norm, perhaps dropout.
 ///
 /// An outermost step ends in tanh in place of the norm.
 ///
@@ -16,7 +16,8 @@ use gdl_kernels::{Activation, rng::SharedRng};
 ///
 /// # Parameters
 ///
-/// `weight` and `bias` (out_channels), directly under the builder's prefix. The weight is (in_channels, out_channels, 4, 4)
+/// `weight` and, with instance norm and in an outermost step, `bias` (out_channels), directly under the builder's prefix; batch
+/// norm's [own](gdl_norm::BatchNorm2d) under the prefix of its builder. The weight is (in_channels, out_channels, 4, 4)
 /// for [`Upsampling::Transposed`] and (out_channels, in_channels, 3, 3) for [`Upsampling::Resize`].
 ///
 /// # Source
@@ -27,7 +28,7 @@ use gdl_kernels::{Activation, rng::SharedRng};
 pub struct UnetUp {
     config: UnetUpConfig,
     grow: Grow,
-    norm: Option<InstanceNorm2d>,
+    norm: Option<Norm2d>,
     dropout: Option<LateDropout>,
 }
 
@@ -38,33 +39,39 @@ enum Grow {
 }
 
 impl UnetUp {
-    /// Builds the step.
+    /// Builds the step: its convolution from `vb`, its norm from `norm_vb`.
     ///
     /// # Errors
     ///
-    /// Where there are no channels, a step that is not a middle one is to have dropout, or the store behind `vb` lacks a
+    /// Where there are no channels, a step that is not a middle one is to have dropout, or the store behind a builder lacks a
     /// tensor of the right shape.
-    pub fn new(config: &UnetUpConfig, vb: VarBuilder) -> Result<Self> {
-        let &UnetUpConfig { position, in_channels, out_channels, upsampling, dropout, init } = config;
+    pub fn new(config: &UnetUpConfig, vb: VarBuilder, norm_vb: VarBuilder) -> Result<Self> {
+        let &UnetUpConfig { position, in_channels, out_channels, upsampling, dropout, norm, init } = config;
         if dropout && position != UnetPosition::Middle {
             bail!("UnetUp: only a middle step has dropout, not {position:?}")
         }
+        let biased = norm.conv_bias() || position == UnetPosition::Outermost;
         let grow = match upsampling {
             Upsampling::Transposed => {
                 let (weight, bias) = init.conv([in_channels, out_channels, 4, 4]);
-                let conv = ConvTranspose2dConfig::new(in_channels, out_channels, 4).stride(2).padding(1);
-                Grow::Transposed(ConvTranspose2d::new_with_init(&conv, weight, bias, vb.clone())?)
+                let conv = ConvTranspose2dConfig::new(in_channels, out_channels, 4)
+                    .stride(2)
+                    .padding(1)
+                    .bias(biased);
+                Grow::Transposed(ConvTranspose2d::new_with_init(&conv, weight, bias, vb)?)
             }
             Upsampling::Resize => {
                 let (weight, bias) = init.conv([out_channels, in_channels, 3, 3]);
-                let conv =
-                    Conv2dConfig::new(in_channels, out_channels, 3).padding(1).pad_mode(PadMode::Reflect);
-                Grow::Resize(Conv2d::new_with_init(&conv, weight, bias, vb.clone())?)
+                let conv = Conv2dConfig::new(in_channels, out_channels, 3)
+                    .padding(1)
+                    .pad_mode(PadMode::Reflect)
+                    .bias(biased);
+                Grow::Resize(Conv2d::new_with_init(&conv, weight, bias, vb)?)
             }
         };
         let norm = match position {
             UnetPosition::Outermost => None,
-            _ => Some(InstanceNorm2d::new(&InstanceNormConfig::new(out_channels), vb)?),
+            _ => Some(Norm2d::new(&NormConfig::new(norm, out_channels).init(init), norm_vb)?),
         };
         let dropout = dropout.then(|| LateDropout::new("UnetUp"));
         Ok(Self { config: config.clone(), grow, norm, dropout })
@@ -83,7 +90,7 @@ impl UnetUp {
         &self.config
     }
 
-    /// Applies the step without dropout.
+    /// Applies the step as for inference: without dropout, batch norm by its running statistics.
     ///
     /// # Errors
     ///
@@ -101,7 +108,7 @@ impl ModuleT for UnetUp {
             Grow::Resize(conv) => conv.forward(&upsample_nearest2d(&x, 2)?)?,
         };
         let Some(norm) = &self.norm else { return y.tanh() };
-        let y = norm.forward(&y)?;
+        let y = norm.forward_t(&y, train)?;
         match &self.dropout {
             Some(dropout) => dropout.forward_t(&y, train),
             None => Ok(y),

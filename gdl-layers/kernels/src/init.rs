@@ -58,6 +58,16 @@ impl InitScheme {
             Self::Kaiming => (normal(0.0, (2.0 / fan_in.max(1) as f64).sqrt()), zero),
         }
     }
+
+    /// The initial scale of a batch norm in the network: normal around 1 with the scheme's deviation or gain (0.02 for
+    /// Kaiming, which has neither), as the reference implementation draws it; 1 with PyTorch's own.
+    pub fn norm_scale(self) -> Init {
+        match self {
+            Self::PyTorch => Init::Const(1.0),
+            Self::Normal(spread) | Self::Xavier(spread) => normal(1.0, spread),
+            Self::Kaiming => normal(1.0, 0.02),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use gdl_kernels::init::InitScheme;
+use gdl_norm::NormKind;
 use serde::{Deserialize, Serialize};
 
 /// What a [`PatchGan`](crate::PatchGan) looks like.
@@ -13,6 +14,9 @@ pub struct PatchGanConfig {
     /// Convolutions with stride 2; 3 by default, each score then judging a patch of 70x70 pixels.
     #[serde(default = "n_layers")]
     pub n_layers: usize,
+    /// The norm; instance norm by default.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How the convolutions start; normal with standard deviation 0.02 by default.
     #[serde(default = "gan")]
     pub init: InitScheme,
@@ -21,7 +25,13 @@ pub struct PatchGanConfig {
 impl PatchGanConfig {
     /// The 70x70 PatchGAN of pix2pix and CycleGAN (`--netD basic`).
     pub fn new(in_channels: usize) -> Self {
-        Self { in_channels, base_channels: base_channels(), n_layers: n_layers(), init: gan() }
+        Self {
+            in_channels,
+            base_channels: base_channels(),
+            n_layers: n_layers(),
+            norm: NormKind::default(),
+            init: gan(),
+        }
     }
 
     /// Sets the channels of the first convolution.
@@ -33,6 +43,12 @@ impl PatchGanConfig {
     /// Sets the number of convolutions with stride 2.
     pub fn n_layers(mut self, n_layers: usize) -> Self {
         self.n_layers = n_layers;
+        self
+    }
+
+    /// Sets the norm.
+    pub fn norm(mut self, norm: NormKind) -> Self {
+        self.norm = norm;
         self
     }
 
@@ -52,6 +68,9 @@ pub struct PixelGanConfig {
     /// Channels of the first convolution; 64 by default.
     #[serde(default = "base_channels")]
     pub base_channels: usize,
+    /// The norm; instance norm by default.
+    #[serde(default)]
+    pub norm: NormKind,
     /// How the convolutions start; normal with standard deviation 0.02 by default.
     #[serde(default = "gan")]
     pub init: InitScheme,
@@ -60,12 +79,18 @@ pub struct PixelGanConfig {
 impl PixelGanConfig {
     /// The 1x1 discriminator of pix2pix (`--netD pixel`).
     pub fn new(in_channels: usize) -> Self {
-        Self { in_channels, base_channels: base_channels(), init: gan() }
+        Self { in_channels, base_channels: base_channels(), norm: NormKind::default(), init: gan() }
     }
 
     /// Sets the channels of the first convolution.
     pub fn base_channels(mut self, base_channels: usize) -> Self {
         self.base_channels = base_channels;
+        self
+    }
+
+    /// Sets the norm.
+    pub fn norm(mut self, norm: NormKind) -> Self {
+        self.norm = norm;
         self
     }
 

@@ -2,8 +2,8 @@ use candle_core::{Module, Result, Tensor};
 
 /// A network that scores images, and whose derivative in a direction can be carried forward.
 ///
-/// An image's scores must not depend on the other images of its batch: [`gradient_penalty`](crate::gradient_penalty)
-/// takes the gradient of each image by itself. Instance norm keeps to that, batch norm does not.
+/// With batch norm an image's scores depend on the other images of its batch; [`gradient_penalty`](crate::gradient_penalty) then
+/// takes the gradient of the sum of all scores, as the reference implementation does.
 pub trait Discriminator: Module {
     /// The scores of `x` and their derivative in the direction `dx` (a Jacobian-vector product), both differentiable in
     /// the parameters by an ordinary backward pass.

@@ -10,6 +10,7 @@ mod stage;
 
 pub use config::{PatchGanConfig, PixelGanConfig};
 pub use discriminator::Discriminator;
+pub use gdl_norm::NormKind;
 pub use loss::GanLoss;
 pub use patch::PatchGan;
 pub use penalty::gradient_penalty;

@@ -1,4 +1,5 @@
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Module, Result, Tensor, bail};
+use gdl_kernels::Activation;
 use serde::{Deserialize, Serialize};
 
 /// The adversarial objective, by its name in the reference implementation (`--gan_mode`).
@@ -31,10 +32,12 @@ pub enum GanLoss {
     /// [`gradient_penalty`](crate::gradient_penalty) beside it. Gulrajani et al. 1704.00028.
     #[serde(rename = "wgangp")]
     WassersteinGp,
+    /// How far scores are below 1 (real) or above -1 (fake), on average. Lim and Ye 1705.02894; not in the reference.
+    Hinge,
 }
 
 impl GanLoss {
-    /// The loss of scores that should be those of real or of made-up images: a scalar, the mean over all scores.
+    /// What a discriminator minimises, given its scores of real or of made-up images: a scalar, the mean over all scores.
     ///
     /// # Errors
     ///
@@ -52,6 +55,23 @@ impl GanLoss {
                 let mean = scores.mean_all()?;
                 if target_is_real { mean.neg() } else { Ok(mean) }
             }
+            Self::Hinge => {
+                let short = if target_is_real { scores.affine(-1.0, 1.0)? } else { (scores + 1.0)? };
+                Activation::Relu.forward(&short)?.mean_all()
+            }
+        }
+    }
+
+    /// What a generator minimises, given the scores of its images: the loss of scores that should be real, but with the
+    /// hinge, which would let the generator rest as soon as the scores pass 1; there minus the mean score.
+    ///
+    /// # Errors
+    ///
+    /// Where there are no scores.
+    pub fn generator_loss(self, scores: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Hinge => Self::WassersteinGp.loss(scores, true),
+            _ => self.loss(scores, true),
         }
     }
 }
@@ -70,9 +90,9 @@ mod tests {
 
     #[test]
     fn names_are_those_of_gan_mode() {
-        let names = [GanLoss::Lsgan, GanLoss::Vanilla, GanLoss::WassersteinGp];
+        let names = [GanLoss::Lsgan, GanLoss::Vanilla, GanLoss::WassersteinGp, GanLoss::Hinge];
         let json = serde_json::to_string(&names).unwrap();
-        assert_eq!(json, r#"["lsgan","vanilla","wgangp"]"#);
+        assert_eq!(json, r#"["lsgan","vanilla","wgangp","hinge"]"#);
         assert_eq!(serde_json::from_str::<Vec<GanLoss>>(&json).unwrap(), names);
     }
 }

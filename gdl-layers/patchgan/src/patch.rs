@@ -7,7 +7,8 @@ use gdl_conv::Conv2dConfig;
 /// The PatchGAN discriminator: one score for each of many overlapping patches.
 ///
 /// 4x4 convolutions with padding 1: `n_layers` with stride 2, then two with stride 1; leaky ReLU (slope 0.2) between
-/// them, instance norm before it in all stages but the first.
+/// them, a norm before it in all stages but the first. Batch norm takes the batch's statistics in every pass: a
+/// discriminator serves in training alone.
 ///
 /// # Shape
 ///
@@ -17,7 +18,8 @@ use gdl_conv::Conv2dConfig;
 /// # Parameters
 ///
 /// `model.N.weight` (out, in, 4, 4) and `model.N.bias` (out), N = 0, 2, 5, 8, 11 for 3 layers: the reference
-/// implementation's numbers, which count norms and activations.
+/// implementation's numbers, which count norms and activations. Without instance norm only the first and the last have a
+/// `bias`; batch norm has its own [parameters](gdl_norm::BatchNorm2d) under N + 1.
 ///
 /// # Example
 ///
@@ -50,7 +52,7 @@ impl PatchGan {
     ///
     /// Where there are no channels or the store behind `vb` lacks a tensor of the right shape.
     pub fn new(config: &PatchGanConfig, vb: VarBuilder) -> Result<Self> {
-        let &PatchGanConfig { in_channels, base_channels, n_layers, init } = config;
+        let &PatchGanConfig { in_channels, base_channels, n_layers, norm, init } = config;
         if in_channels == 0 || base_channels == 0 {
             bail!("PatchGan: needs at least one input channel and one base channel, got {config:?}")
         }
@@ -62,11 +64,11 @@ impl PatchGan {
         let mut stages = vec![Stage::first(&conv(in_channels, base_channels, 2), init, vb.pp(0))?];
         let mut index = 2;
         for layer in 1..n_layers {
-            stages.push(Stage::normed(&conv(width(layer - 1), width(layer), 2), init, vb.pp(index))?);
+            stages.push(Stage::normed(&conv(width(layer - 1), width(layer), 2), norm, init, &vb, index)?);
             index += 3;
         }
         let last_strided = n_layers.max(1) - 1;
-        stages.push(Stage::normed(&conv(width(last_strided), width(n_layers), 1), init, vb.pp(index))?);
+        stages.push(Stage::normed(&conv(width(last_strided), width(n_layers), 1), norm, init, &vb, index)?);
         index += 3;
         stages.push(Stage::last(&conv(width(n_layers), 1, 1), init, vb.pp(index))?);
         Ok(Self { config: config.clone(), stages })

@@ -6,7 +6,7 @@ use gdl_conv::Conv2dConfig;
 
 /// The pixel discriminator: one score per pixel, from its colour alone (but for the statistics of the norm).
 ///
-/// Three 1x1 convolutions, leaky ReLU (slope 0.2) between them, instance norm after the second.
+/// Three 1x1 convolutions, leaky ReLU (slope 0.2) between them, a norm after the second.
 ///
 /// # Shape
 ///
@@ -14,7 +14,8 @@ use gdl_conv::Conv2dConfig;
 ///
 /// # Parameters
 ///
-/// `net.N.weight` (out, in, 1, 1) and `net.N.bias` (out), N = 0, 2, 5, as in the reference implementation.
+/// `net.N.weight` (out, in, 1, 1) and `net.N.bias` (out), N = 0, 2, 5, as in the reference implementation. Without instance
+/// norm only the first has a `bias`; batch norm has its own [parameters](gdl_norm::BatchNorm2d) under `net.3`.
 ///
 /// # Example
 ///
@@ -46,7 +47,7 @@ impl PixelGan {
     ///
     /// Where there are no channels or the store behind `vb` lacks a tensor of the right shape.
     pub fn new(config: &PixelGanConfig, vb: VarBuilder) -> Result<Self> {
-        let &PixelGanConfig { in_channels, base_channels, init } = config;
+        let &PixelGanConfig { in_channels, base_channels, norm, init } = config;
         if in_channels == 0 || base_channels == 0 {
             bail!("PixelGan: needs at least one input channel and one base channel, got {config:?}")
         }
@@ -54,8 +55,8 @@ impl PixelGan {
         let conv = |from: usize, to: usize| Conv2dConfig::new(from, to, 1);
         let stages = vec![
             Stage::first(&conv(in_channels, base_channels), init, vb.pp(0))?,
-            Stage::normed(&conv(base_channels, 2 * base_channels), init, vb.pp(2))?,
-            Stage::last(&conv(2 * base_channels, 1), init, vb.pp(5))?,
+            Stage::normed(&conv(base_channels, 2 * base_channels), norm, init, &vb, 2)?,
+            Stage::last(&conv(2 * base_channels, 1).bias(norm.conv_bias()), init, vb.pp(5))?,
         ];
         Ok(Self { config: config.clone(), stages })
     }

@@ -1,8 +1,8 @@
 use candle_core::{Module, Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Conv2d, Conv2dConfig, conv2d};
-use gdl_instance_norm::{InstanceNorm2d, InstanceNormConfig};
 use gdl_kernels::{Activation, init::InitScheme};
+use gdl_norm::{Norm2d, NormConfig, NormKind};
 
 const LEAKY: Activation = Activation::LeakyRelu(0.2);
 
@@ -17,8 +17,8 @@ pub(crate) struct Stage {
 enum After {
     Nothing,
     Activation(Activation),
-    /// Instance norm with the activation inside.
-    Norm(InstanceNorm2d),
+    /// A norm with the activation inside.
+    Norm(Norm2d),
 }
 
 impl Stage {
@@ -27,10 +27,20 @@ impl Stage {
         Ok(Self { conv: build(conv, init, vb)?, after: After::Activation(LEAKY) })
     }
 
-    /// A stage with instance norm.
-    pub(crate) fn normed(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Self> {
-        let norm = InstanceNormConfig::new(conv.out_channels).activation(LEAKY);
-        Ok(Self { conv: build(conv, init, vb.clone())?, after: After::Norm(InstanceNorm2d::new(&norm, vb)?) })
+    /// A stage with a norm: number `index` of the network's parts, and the norm the next.
+    pub(crate) fn normed(
+        conv: &Conv2dConfig,
+        norm: NormKind,
+        init: InitScheme,
+        vb: &VarBuilder,
+        index: usize,
+    ) -> Result<Self> {
+        let conv = conv.clone().bias(norm.conv_bias());
+        let norm = NormConfig::new(norm, conv.out_channels).activation(LEAKY).init(init);
+        Ok(Self {
+            conv: build(&conv, init, vb.pp(index))?,
+            after: After::Norm(Norm2d::new(&norm, vb.pp(index + 1))?),
+        })
     }
 
     /// The last stage: the convolution alone.
@@ -58,7 +68,8 @@ impl Module for Stage {
         match &self.after {
             After::Nothing => Ok(y),
             After::Activation(activation) => activation.forward(&y),
-            After::Norm(norm) => norm.forward(&y),
+            // A discriminator is only ever asked while it or a generator learns.
+            After::Norm(norm) => norm.forward_t(&y, true),
         }
     }
 }

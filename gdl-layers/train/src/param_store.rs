@@ -46,6 +46,11 @@ impl Inner {
     }
 }
 
+/// Whether a variable of that name is a running statistic, by PyTorch's names for them.
+fn is_statistic(name: &str) -> bool {
+    matches!(name.rsplit('.').next(), Some("running_mean" | "running_var"))
+}
+
 impl ParamStore {
     /// An empty store.
     pub fn new(dtype: DType, device: &Device, seed: u64) -> Self {
@@ -77,13 +82,14 @@ impl ParamStore {
         self.lock().vars.clone()
     }
 
-    /// The variables to give to an optimizer: all but the frozen, in the order of their names.
+    /// The variables to give to an optimizer, in the order of their names: all but the frozen, and but the running statistics
+    /// of norms (`running_mean`, `running_var`), which layers move themselves.
     pub fn trainable(&self) -> Vec<(String, Var)> {
         let inner = self.lock();
         inner
             .vars
             .iter()
-            .filter(|(name, _)| !inner.is_frozen(name))
+            .filter(|(name, _)| !inner.is_frozen(name) && !is_statistic(name))
             .map(|(name, var)| (name.clone(), var.clone()))
             .collect()
     }
@@ -102,9 +108,10 @@ impl ParamStore {
         self.lock().frozen.insert(prefix.to_string());
     }
 
-    /// How many numbers the variables hold together.
+    /// How many numbers the variables hold together, running statistics aside.
     pub fn num_parameters(&self) -> usize {
-        self.lock().vars.values().map(|v| v.elem_count()).sum()
+        let inner = self.lock();
+        inner.vars.iter().filter(|(name, _)| !is_statistic(name)).map(|(_, v)| v.elem_count()).sum()
     }
 
     /// A copy of every variable, which later training does not change.
