@@ -9,6 +9,7 @@ mod metrics;
 mod optim;
 mod param_store;
 pub mod plot;
+mod pth;
 mod run_dir;
 mod schedule;
 mod tensors;
@@ -26,6 +27,7 @@ pub use optim::{
     SgdConfig, Stateful,
 };
 pub use param_store::ParamStore;
+pub use pth::{is_pth, load_pth, save_pth};
 pub use run_dir::{OnExisting, RunDir};
 pub use schedule::Schedule;
 pub use tensors::{Tensors, load_tensors, save_tensors};

@@ -20,11 +20,14 @@ pub enum Error {
     Format {
         /// Where the bytes came from, most often a path.
         origin: String,
-        /// What was expected: "safetensors file", "PyTorch checkpoint".
+        /// What was expected: "safetensors file".
         what: &'static str,
         /// What is wrong with it.
         message: String,
     },
+    /// A PyTorch checkpoint that cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] gdl_train::Error),
     /// Tensors that are not the convolutions of a VGG network.
     #[error("{origin} does not hold VGG weights: {message}")]
     Mismatch {

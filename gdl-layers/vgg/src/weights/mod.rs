@@ -1,5 +1,4 @@
 mod cache;
-mod checkpoint;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod random;
@@ -60,8 +59,8 @@ impl VggWeights {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let origin = path.display().to_string();
-        if checkpoint::is_checkpoint(path)? {
-            return Self::from_tensors(&origin, checkpoint::load(path)?, &HashMap::new());
+        if gdl_train::is_pth(path)? {
+            return Self::from_tensors(&origin, gdl_train::load_pth(path, is_feature)?, &HashMap::new());
         }
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         let fault = |e| Error::format(&origin, SAFETENSORS, e);
