@@ -1,8 +1,8 @@
+use crate::judge::Judge;
 use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses};
-use candle_core::{DType, Device, Module, Tensor};
-use candle_nn::{ModuleT, VarBuilder};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
-use gdl_patchgan::{GanLoss, PatchGan, gradient_penalty};
 use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 
 /// Two generators, two discriminators, and what trains them.
@@ -12,12 +12,11 @@ use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 /// # Example
 /// ```
 /// use candle_core::{DType, Device, Tensor};
-/// use gdl_cyclegan::{CycleGan, CycleGanConfig, GeneratorConfig};
-/// use gdl_patchgan::PatchGanConfig;
+/// use gdl_cyclegan::{CycleGan, CycleGanConfig, DiscriminatorConfig, GeneratorConfig};
 ///
 /// let config = CycleGanConfig {
 ///     generator: GeneratorConfig::resnet(1).base_channels(4),
-///     discriminator: PatchGanConfig::new(3).base_channels(4).n_layers(1),
+///     discriminator: DiscriminatorConfig::basic(3).base_channels(4).n_layers(1),
 ///     ..CycleGanConfig::default()
 /// };
 /// let mut model = CycleGan::new(&config, DType::F32, &Device::Cpu)?;
@@ -36,8 +35,8 @@ pub struct CycleGan {
     pub(crate) stores: [ParamStore; 4],
     g_a: Generator,
     g_b: Generator,
-    d_a: Discriminator,
-    d_b: Discriminator,
+    d_a: Judge,
+    d_b: Judge,
     pub(crate) optimizer_g: Adam,
     pub(crate) optimizer_d: Adam,
     /// Translations into B and into A.
@@ -48,47 +47,6 @@ pub struct CycleGan {
 
 /// The names of the four networks, as the reference names their files.
 pub const NETS: [&str; 4] = ["net_G_A", "net_G_B", "net_D_A", "net_D_B"];
-
-/// Weight of WGAN-GP's gradient penalty; the paper's.
-const PENALTY: f64 = 10.0;
-
-/// One discriminator over the same weights twice: learning, and standing still under a learning generator, where
-/// gradients of its weights would be computed for nothing.
-#[derive(Debug)]
-struct Discriminator {
-    learning: PatchGan,
-    frozen: PatchGan,
-}
-
-impl Discriminator {
-    fn new(config: &CycleGanConfig, store: &ParamStore) -> candle_core::Result<Self> {
-        let learning = PatchGan::new(&config.discriminator, store.vb())?;
-        // Detached tensors share their variables' storage, in which the optimizer works.
-        let weights = store.tensors().into_iter().collect();
-        let vb = VarBuilder::from_tensors(weights, store.dtype(), store.device());
-        Ok(Self { learning, frozen: PatchGan::new(&config.discriminator, vb)? })
-    }
-
-    /// What the discriminator minimises, given a real batch and a translated one.
-    fn loss(
-        &self,
-        gan_loss: GanLoss,
-        real: &Tensor,
-        fake: &Tensor,
-        noise: &SharedRng,
-    ) -> candle_core::Result<Tensor> {
-        let as_real = gan_loss.loss(&self.learning.forward(real)?, true)?;
-        let as_fake = gan_loss.loss(&self.learning.forward(fake)?, false)?;
-        let loss = ((as_real + as_fake)? * 0.5)?;
-        match gan_loss {
-            GanLoss::WassersteinGp => {
-                let alpha = noise.rand(real.dim(0)?, 0.0, 1.0, real.dtype(), real.device())?;
-                loss + gradient_penalty(&self.learning, real, fake, &alpha, PENALTY, 1.0)?
-            }
-            _ => Ok(loss),
-        }
-    }
-}
 
 /// The generators' losses in one direction.
 struct Direction {
@@ -132,7 +90,8 @@ impl CycleGan {
         let generator =
             |store: &ParamStore| Generator::new(&config.generator, Some(noise.clone()), store.vb());
         let (g_a, g_b) = (generator(&stores[0])?, generator(&stores[1])?);
-        let (d_a, d_b) = (Discriminator::new(config, &stores[2])?, Discriminator::new(config, &stores[3])?);
+        let judge = |store: &ParamStore| Judge::new(&config.discriminator, config.gan_loss, store);
+        let (d_a, d_b) = (judge(&stores[2])?, judge(&stores[3])?);
         let optimizer = |nets: [usize; 2]| {
             let vars = nets.iter().flat_map(|&i| {
                 let named = move |(name, var)| (format!("{}.{name}", NETS[i]), var);
@@ -204,13 +163,12 @@ impl CycleGan {
         self.optimizer_g.step_taking(&mut grads)?;
         drop(grads);
 
-        let gan_loss = self.config.gan_loss;
         let fake_b = self.pools[0].query(&a_to_b.fake)?;
-        let d_a = self.d_a.loss(gan_loss, b, &fake_b, &self.noise)?;
+        let d_a = self.d_a.loss(b, &fake_b, &self.noise)?;
         let mut grads = Gradients::default();
         grads.backward(&d_a)?;
         let fake_a = self.pools[1].query(&b_to_a.fake)?;
-        let d_b = self.d_b.loss(gan_loss, a, &fake_a, &self.noise)?;
+        let d_b = self.d_b.loss(a, &fake_a, &self.noise)?;
         grads.backward(&d_b)?;
         self.optimizer_d.step_taking(&mut grads)?;
         losses(&a_to_b, &b_to_a, &d_a, &d_b)
@@ -223,7 +181,7 @@ impl CycleGan {
             false => (&self.g_b, &self.g_a, &self.d_b, self.config.lambda_b),
         };
         let fake = there.forward_t(x, true)?;
-        let validity = self.config.gan_loss.loss(&judge.frozen.forward(&fake)?, true)?;
+        let validity = judge.validity(&fake)?;
         let reconstruction = (l1(&back.forward_t(&fake, true)?, x)? * lambda)?;
         let identity = match lambda * self.config.lambda_identity {
             0.0 => None,

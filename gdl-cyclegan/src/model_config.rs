@@ -1,5 +1,5 @@
-use crate::{Error, GeneratorConfig, Result};
-use gdl_patchgan::{GanLoss, PatchGanConfig};
+use crate::{DiscriminatorConfig, Error, GeneratorConfig, Result};
+use gdl_patchgan::GanLoss;
 use gdl_train::AdamConfig;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct CycleGanConfig {
     /// Both generators; `resnet_9blocks`.
     pub generator: GeneratorConfig,
     /// Both discriminators; the 70x70 PatchGAN (64 channels, 3 layers).
-    pub discriminator: PatchGanConfig,
+    pub discriminator: DiscriminatorConfig,
     /// The loss of validity (`gan_mode`); least squares.
     pub gan_loss: GanLoss,
     /// Weight of the reconstruction A -> B -> A; 10.
@@ -39,7 +39,7 @@ impl Default for CycleGanConfig {
     fn default() -> Self {
         Self {
             generator: GeneratorConfig::resnet9(),
-            discriminator: PatchGanConfig::new(3),
+            discriminator: DiscriminatorConfig::basic(3),
             gan_loss: GanLoss::Lsgan,
             lambda_a: 10.0,
             lambda_b: 10.0,
@@ -58,6 +58,7 @@ impl CycleGanConfig {
     /// [`Error::Setting`] naming the first that is out of its range.
     pub fn validate(&self) -> Result<()> {
         self.generator.validate()?;
+        self.discriminator.validate()?;
         for (key, value) in [
             ("lambda_a", self.lambda_a),
             ("lambda_b", self.lambda_b),

@@ -1,6 +1,6 @@
 use crate::{
-    CycleGan, DataSpec, Error, ImagePool, Length, NETS, Result, RoundTrip, StepLosses, TrainerConfig,
-    UnalignedData,
+    CycleGan, DataSpec, Error, ImagePool, Length, NETS, Pretrained, Result, RoundTrip, StepLosses,
+    TrainerConfig, UnalignedData,
 };
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::save_image;
@@ -48,15 +48,14 @@ pub enum Event {
 /// use candle_core::Device;
 /// use gdl_cyclegan::{Event, Length, Trainer, TrainerConfig};
 /// use std::ops::ControlFlow;
-/// # use gdl_cyclegan::{CycleGanConfig, GeneratorConfig};
-/// # use gdl_patchgan::PatchGanConfig;
+/// # use gdl_cyclegan::{DiscriminatorConfig, GeneratorConfig};
 ///
 /// let mut config = TrainerConfig::demo();
 /// config.length = Length::Steps(2);
 /// # config.data.size = 16;
 /// # config.data.builtin_count = 2;
 /// # config.model.generator = GeneratorConfig::resnet(0).base_channels(2);
-/// # config.model.discriminator = PatchGanConfig::new(3).base_channels(2).n_layers(1);
+/// # config.model.discriminator = DiscriminatorConfig::basic(3).base_channels(2).n_layers(1);
 /// let mut trainer = Trainer::new(config, &Device::Cpu)?;
 /// trainer.run(|event| {
 ///     if let Event::Step(step) = event {
@@ -128,6 +127,19 @@ impl Trainer {
         let metrics = run.metrics();
         trainer.run = Some((run, metrics));
         Ok(trainer)
+    }
+
+    /// Gives networks the weights of a [`Pretrained`], before the first step. The configuration must have been
+    /// [configured](Pretrained::configure) for it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] after a step has been taken, and when the weights do not fit.
+    pub fn initialise(&mut self, pretrained: &Pretrained) -> Result<()> {
+        if self.step > 0 {
+            let message = format!("the training is {} steps old already", self.step);
+            return Err(Error::Setting { key: "pretrained", message });
+        }
+        pretrained.load_into(&self.model)
     }
 
     /// Goes on from the last checkpoint of a run directory.

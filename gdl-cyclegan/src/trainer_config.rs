@@ -1,7 +1,6 @@
 use crate::builtin::Domain;
-use crate::{CycleGanConfig, DataConfig, DataSpec, Error, GeneratorConfig, Result};
+use crate::{CycleGanConfig, DataConfig, DataSpec, DiscriminatorConfig, Error, GeneratorConfig, Result};
 use gdl_blocks::Upsampling;
-use gdl_patchgan::PatchGanConfig;
 use gdl_train::{AdamConfig, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +100,7 @@ impl TrainerConfig {
         let generator = GeneratorConfig::resnet(3).downs(1).base_channels(12).upsampling(Upsampling::Resize);
         let model = CycleGanConfig {
             generator,
-            discriminator: PatchGanConfig::new(3).base_channels(32).n_layers(2),
+            discriminator: DiscriminatorConfig::basic(3).base_channels(32).n_layers(2),
             lambda_a: 5.0,
             lambda_b: 5.0,
             lambda_identity: 0.0,
@@ -132,14 +131,12 @@ impl TrainerConfig {
             );
             return setting("size", message);
         }
-        let layers = self.model.discriminator.n_layers;
-        if size >> layers.min(63) < 3 {
-            // Halved by each layer, then two 4x4 convolutions that each take one pixel away.
-            let message = format!(
-                "must be at least {} for a discriminator of {layers} layers, not {size}",
-                3u64 << layers.min(32)
+        let smallest = self.model.discriminator.min_size();
+        if size < smallest {
+            return setting(
+                "size",
+                format!("must be at least {smallest} for this discriminator, not {size}"),
             );
-            return setting("size", message);
         }
         match self.length {
             Length::Epochs(0) => setting("epochs", "must be at least 1, not 0".into()),

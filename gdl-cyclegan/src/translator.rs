@@ -1,6 +1,6 @@
 use crate::round_trip::to_picture;
 use crate::trainer::load_nets;
-use crate::{Error, Generator, Result, TrainerConfig};
+use crate::{Error, Generator, NetFile, Result, TrainerConfig};
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
 use gdl_train::{ParamStore, RunDir, load_tensors};
@@ -80,6 +80,18 @@ impl Translator {
         };
         let (weights, _) = load_tensors(&path, device)?;
         load_nets(&path, &weights, [(net, &store)].into_iter(), true)?;
+        Ok(Self::new(generator, device))
+    }
+
+    /// The generator in a file of its own, of the reference's or one converted; see [`NetFile`].
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no generator.
+    pub fn open(file: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        let file = NetFile::open(file)?;
+        let store = ParamStore::new(DType::F32, device, 0);
+        let generator = Generator::new(&file.generator()?, None, store.vb())?;
+        file.load_into(&store)?;
         Ok(Self::new(generator, device))
     }
 

@@ -4,10 +4,10 @@
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
-    CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, Event, Generator, GeneratorConfig, Length,
-    StepLosses, Trainer, TrainerConfig, Translator, UnalignedData, Upsampling, eval,
+    CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, DiscriminatorConfig, Event, Generator,
+    GeneratorConfig, Length, StepLosses, Trainer, TrainerConfig, Translator, UnalignedData, Upsampling, eval,
 };
-use gdl_patchgan::{GanLoss, PatchGanConfig};
+use gdl_patchgan::GanLoss;
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
 use gdl_train::{AdamConfig, OnExisting, Tensors};
 use std::collections::HashMap;
@@ -65,7 +65,7 @@ fn unet_matches_pytorch() {
 fn tiny() -> CycleGanConfig {
     CycleGanConfig {
         generator: GeneratorConfig::resnet(1).base_channels(2),
-        discriminator: PatchGanConfig::new(3).base_channels(2).n_layers(1),
+        discriminator: DiscriminatorConfig::basic(3).base_channels(2).n_layers(1),
         ..CycleGanConfig::default()
     }
 }
