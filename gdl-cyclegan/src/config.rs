@@ -21,6 +21,8 @@ pub enum GeneratorKind {
         /// Number of down-samplings: the image is `2^downs` times smaller at the bottom.
         downs: usize,
     },
+    /// The book's U-Net: four down-samplings (8x8 at the bottom for 128x128), nearest up-sampling with convolution.
+    BookUnet,
 }
 
 /// What a [`Generator`](crate::Generator) looks like.
@@ -131,10 +133,17 @@ impl GeneratorConfig {
         Self::unet(7)
     }
 
-    /// Sets the number of down-samplings.
+    /// The U-Net of the book, with 32 channels after the first convolution, for images whose sides are multiples of 16.
+    pub fn book_unet() -> Self {
+        let config = Self::new(GeneratorKind::BookUnet);
+        Self { base_channels: 32, norm: NormKind::Keras, upsampling: Upsampling::Resize, ..config }
+    }
+
+    /// Sets the number of down-samplings; the book's U-Net has its own.
     pub fn downs(mut self, n: usize) -> Self {
         match &mut self.kind {
             GeneratorKind::Resnet { downs, .. } | GeneratorKind::Unet { downs } => *downs = n,
+            GeneratorKind::BookUnet => {}
         }
         self
     }
@@ -167,6 +176,7 @@ impl GeneratorConfig {
     pub fn multiple(&self) -> usize {
         match self.kind {
             GeneratorKind::Resnet { downs, .. } | GeneratorKind::Unet { downs } => 1 << downs.min(30),
+            GeneratorKind::BookUnet => 16,
         }
     }
 
@@ -176,7 +186,7 @@ impl GeneratorConfig {
     pub fn min_size(&self) -> usize {
         match self.kind {
             GeneratorKind::Resnet { .. } => (2 * self.multiple()).max(4),
-            GeneratorKind::Unet { .. } => self.multiple(),
+            GeneratorKind::Unet { .. } | GeneratorKind::BookUnet => self.multiple(),
         }
     }
 
@@ -187,6 +197,17 @@ impl GeneratorConfig {
     pub fn validate(&self) -> Result<()> {
         if self.in_channels == 0 || self.out_channels == 0 || self.base_channels == 0 {
             bail!("generator: channels must not be 0, got {self:?}")
+        }
+        let is_book = self.kind == GeneratorKind::BookUnet;
+        if is_book
+            && (self.norm, self.upsampling, self.dropout) != (NormKind::Keras, Upsampling::Resize, false)
+        {
+            bail!(
+                "generator: the book's U-Net has keras norm, resize-convolution and no dropout, got {self:?}"
+            )
+        }
+        if !is_book && self.norm == NormKind::Keras {
+            bail!("generator: only the book's U-Net has keras norm, got {:?}", self.kind)
         }
         match self.kind {
             GeneratorKind::Unet { downs } if !(2..=12).contains(&downs) => {

@@ -2,7 +2,7 @@ use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use gdl_blocks::NormKind;
 use gdl_kernels::init::InitScheme;
-use gdl_patchgan::{PatchGan, PatchGanConfig, PixelGan, PixelGanConfig};
+use gdl_patchgan::{BookGan, BookGanConfig, PatchGan, PatchGanConfig, PixelGan, PixelGanConfig};
 use serde::{Deserialize, Serialize};
 
 /// The family of a discriminator.
@@ -14,6 +14,10 @@ pub enum DiscriminatorKind {
     Patch,
     /// One score for each pixel, from its colour alone (`--netD pixel`).
     Pixel,
+    /// That of the book's text: 8x8 scores of a 128x128 picture; see [`BookGan`]. It always has Keras's instance norm.
+    Book,
+    /// That of the book's code: 16x16 scores of a 128x128 picture.
+    BookCode,
 }
 
 /// What a [`Discriminator`] looks like.
@@ -36,11 +40,11 @@ pub struct DiscriminatorConfig {
     /// Channels of the first convolution (`ndf`); 64 by default.
     #[serde(default = "ndf")]
     pub base_channels: usize,
-    /// Convolutions with stride 2 (`n_layers_D`); 3 by default, each score then judging a patch of 70x70 pixels. The pixel
-    /// discriminator has none, and does not look at it.
+    /// Convolutions with stride 2 (`n_layers_D`); 3 by default, each score then judging a patch of 70x70 pixels. Only
+    /// [`DiscriminatorKind::Patch`] looks at it.
     #[serde(default = "three")]
     pub n_layers: usize,
-    /// The norm; instance norm by default.
+    /// The norm; instance norm by default. The book's have [`NormKind::Keras`] and no other.
     #[serde(default)]
     pub norm: NormKind,
     /// How the convolutions start; normal with standard deviation 0.02 by default.
@@ -74,6 +78,17 @@ impl DiscriminatorConfig {
         Self { kind: DiscriminatorKind::Pixel, ..Self::basic(in_channels) }
     }
 
+    /// The book's: of its text, with 8x8 scores of a 128x128 picture, and 32 channels in the first convolution.
+    pub fn book(in_channels: usize) -> Self {
+        let basic = Self::basic(in_channels);
+        Self { kind: DiscriminatorKind::Book, base_channels: 32, norm: NormKind::Keras, ..basic }
+    }
+
+    /// The book's: of its code, with 16x16 scores of a 128x128 picture.
+    pub fn book_code(in_channels: usize) -> Self {
+        Self { kind: DiscriminatorKind::BookCode, ..Self::book(in_channels) }
+    }
+
     /// Sets the channels of the first convolution.
     pub fn base_channels(mut self, channels: usize) -> Self {
         self.base_channels = channels;
@@ -98,6 +113,9 @@ impl DiscriminatorConfig {
             // Halved by each layer, then two 4x4 convolutions that each take one pixel away.
             DiscriminatorKind::Patch => 3usize << self.n_layers.max(1).min(40),
             DiscriminatorKind::Pixel => 1,
+            // Instance norm of a single pixel is nothing.
+            DiscriminatorKind::Book => 17,
+            DiscriminatorKind::BookCode => 9,
         }
     }
 
@@ -109,6 +127,14 @@ impl DiscriminatorConfig {
         if self.in_channels == 0 || self.base_channels == 0 {
             bail!("discriminator: channels must not be 0, got {self:?}")
         }
+        let is_book = matches!(self.kind, DiscriminatorKind::Book | DiscriminatorKind::BookCode);
+        if is_book != (self.norm == NormKind::Keras) {
+            bail!(
+                "discriminator: the book's has keras norm, and no other has, got {:?} with {:?}",
+                self.kind,
+                self.norm
+            )
+        }
         Ok(())
     }
 }
@@ -119,7 +145,7 @@ impl DiscriminatorConfig {
 /// (N, in_channels, H, W) -> (N, 1, H', W'): one score per patch or pixel.
 ///
 /// # Parameters
-/// Those of [`PatchGan`] or [`PixelGan`], under the reference's names.
+/// Those of [`PatchGan`] or [`PixelGan`], under the reference's names, or of [`BookGan`].
 #[derive(Debug, Clone)]
 pub struct Discriminator {
     network: Network,
@@ -129,6 +155,7 @@ pub struct Discriminator {
 enum Network {
     Patch(PatchGan),
     Pixel(PixelGan),
+    Book(BookGan),
 }
 
 impl Discriminator {
@@ -148,6 +175,11 @@ impl Discriminator {
                 let config = PixelGanConfig { in_channels, base_channels, norm, init };
                 Network::Pixel(PixelGan::new(&config, vb)?)
             }
+            DiscriminatorKind::Book | DiscriminatorKind::BookCode => {
+                let halvings = if kind == DiscriminatorKind::Book { 4 } else { 3 };
+                let config = BookGanConfig { in_channels, base_channels, halvings, init };
+                Network::Book(BookGan::new(&config, vb)?)
+            }
         };
         Ok(Self { network })
     }
@@ -158,6 +190,7 @@ impl Module for Discriminator {
         match &self.network {
             Network::Patch(network) => network.forward(x),
             Network::Pixel(network) => network.forward(x),
+            Network::Book(network) => network.forward(x),
         }
     }
 }
@@ -167,6 +200,7 @@ impl gdl_patchgan::Discriminator for Discriminator {
         match &self.network {
             Network::Patch(network) => network.forward_jvp(x, dx),
             Network::Pixel(network) => network.forward_jvp(x, dx),
+            Network::Book(network) => network.forward_jvp(x, dx),
         }
     }
 }

@@ -7,14 +7,22 @@ use gdl_train::Tensors;
 /// The configuration of a generator. Where keys tell nothing, the reference's default: reflection rather than replication in
 /// residual blocks, no dropout in a U-Net.
 pub(crate) fn generator(tensors: &Tensors) -> Result<GeneratorConfig, String> {
-    match tensors.keys().any(|key| key.starts_with("model.model.")) {
-        true => unet(tensors),
-        false => resnet(tensors),
+    if tensors.contains_key("down.0.weight") {
+        book_unet(tensors)
+    } else if tensors.keys().any(|key| key.starts_with("model.model.")) {
+        unet(tensors)
+    } else {
+        resnet(tensors)
     }
 }
 
-/// The configuration of a discriminator.
+/// The configuration of a discriminator. The book's of the text and of the code have the same tensors; they are taken for that
+/// of the text.
 pub(crate) fn discriminator(tensors: &Tensors) -> Result<DiscriminatorConfig, String> {
+    if tensors.contains_key("conv.0.weight") {
+        let [base_channels, in_channels, ..] = kernel(tensors, "conv.0.weight")?;
+        return Ok(DiscriminatorConfig::book(in_channels).base_channels(base_channels));
+    }
     let (kind, first, second) = match tensors.contains_key("net.0.weight") {
         true => (DiscriminatorKind::Pixel, "net.0.weight", "net.2"),
         false => (DiscriminatorKind::Patch, "model.0.weight", "model.2"),
@@ -28,11 +36,17 @@ pub(crate) fn discriminator(tensors: &Tensors) -> Result<DiscriminatorConfig, St
         n_layers: match kind {
             // One before and one after those that `n_layers` counts beyond the first.
             DiscriminatorKind::Patch => convolutions.saturating_sub(2),
-            DiscriminatorKind::Pixel => basic.n_layers,
+            _ => basic.n_layers,
         },
         norm: norm(tensors, second),
         ..basic
     })
+}
+
+fn book_unet(tensors: &Tensors) -> Result<GeneratorConfig, String> {
+    let [base_channels, in_channels, ..] = kernel(tensors, "down.0.weight")?;
+    let [out_channels, ..] = kernel(tensors, "out.weight")?;
+    Ok(GeneratorConfig { in_channels, out_channels, base_channels, ..GeneratorConfig::book_unet() })
 }
 
 fn unet(tensors: &Tensors) -> Result<GeneratorConfig, String> {

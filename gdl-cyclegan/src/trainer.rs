@@ -1,11 +1,11 @@
 use crate::{
-    CycleGan, DataSpec, Error, ImagePool, Length, NETS, Pretrained, Result, RoundTrip, StepLosses,
+    CycleGan, DataSpec, Error, ImagePool, Length, LrPolicy, NETS, Pretrained, Result, RoundTrip, StepLosses,
     TrainerConfig, UnalignedData,
 };
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::save_image;
 use gdl_kernels::rng::RngState;
-use gdl_train::{Checkpoint, MetricsLog, OnExisting, RunDir, Schedule, Tensors};
+use gdl_train::{Checkpoint, MetricsLog, OnExisting, Plateau, RunDir, Schedule, Tensors};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,7 @@ pub struct Trainer {
     model: CycleGan,
     data: UnalignedData,
     schedule: Schedule,
+    course: Course,
     device: Device,
     step: u64,
     run: Option<(RunDir, MetricsLog)>,
@@ -84,6 +85,30 @@ pub struct Trainer {
 struct State {
     noise: RngState,
     pools: [RngState; 2],
+    #[serde(default)]
+    course: Course,
+}
+
+/// The learning rate's dependence on the losses, for [`LrPolicy::Plateau`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Course {
+    plateau: Plateau,
+    /// The generators' losses of the epoch so far, and how many.
+    sum: f64,
+    count: u64,
+}
+
+impl Course {
+    /// Takes the loss of a step, and with an epoch's last step the mean of them all.
+    fn observe(&mut self, loss: f64, epoch_ends: bool) {
+        self.sum += loss;
+        self.count += 1;
+        if epoch_ends {
+            self.plateau.observe(self.sum / self.count as f64);
+            (self.sum, self.count) = (0.0, 0);
+        }
+    }
 }
 
 const POOLS: [&str; 2] = ["pool_B", "pool_A"];
@@ -98,7 +123,8 @@ impl Trainer {
         let data = UnalignedData::open(&config.data, config.model.seed)?;
         let model = CycleGan::new(&config.model, DType::F32, device)?;
         let schedule = config.schedule();
-        Ok(Self { config, model, data, schedule, device: device.clone(), step: 0, run: None })
+        let course = Course::default();
+        Ok(Self { config, model, data, schedule, course, device: device.clone(), step: 0, run: None })
     }
 
     /// A training kept in a new run directory.
@@ -111,7 +137,16 @@ impl Trainer {
         on_existing: OnExisting,
         device: &Device,
     ) -> Result<Self> {
-        let mut config = config;
+        Self::create_with(dir.as_ref(), config, on_existing, device, |_| Ok(()))
+    }
+
+    fn create_with(
+        dir: &Path,
+        mut config: TrainerConfig,
+        on_existing: OnExisting,
+        device: &Device,
+        begin: impl FnOnce(&CycleGan) -> Result<()>,
+    ) -> Result<Self> {
         // Resumed from another directory, the run must find the same pictures.
         for spec in [&mut config.data.a, &mut config.data.b] {
             if let DataSpec::Folder(path) = spec {
@@ -123,23 +158,26 @@ impl Trainer {
             }
         }
         let mut trainer = Self::new(config, device)?;
+        begin(&trainer.model)?;
         let run = RunDir::create(dir, &trainer.config, on_existing)?;
         let metrics = run.metrics();
         trainer.run = Some((run, metrics));
         Ok(trainer)
     }
 
-    /// Gives networks the weights of a [`Pretrained`], before the first step. The configuration must have been
-    /// [configured](Pretrained::configure) for it.
+    /// A training kept in a new run directory that begins with given networks. The configuration must have been
+    /// [configured](Pretrained::configure) for them.
     ///
     /// # Errors
-    /// [`Error::Setting`] after a step has been taken, and when the weights do not fit.
-    pub fn initialise(&mut self, pretrained: &Pretrained) -> Result<()> {
-        if self.step > 0 {
-            let message = format!("the training is {} steps old already", self.step);
-            return Err(Error::Setting { key: "pretrained", message });
-        }
-        pretrained.load_into(&self.model)
+    /// Those of [`create`](Self::create), and when the weights do not fit; then no directory is made.
+    pub fn create_from(
+        dir: impl AsRef<Path>,
+        config: TrainerConfig,
+        pretrained: &Pretrained,
+        on_existing: OnExisting,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::create_with(dir.as_ref(), config, on_existing, device, |model| pretrained.load_into(model))
     }
 
     /// Goes on from the last checkpoint of a run directory.
@@ -190,7 +228,8 @@ impl Trainer {
             Length::Steps(_) => self.step,
             Length::Epochs(_) => epoch,
         };
-        let learning_rate = self.config.model.optimizer.learning_rate * self.schedule.factor(place);
+        let factor = self.schedule.factor(place) * self.course.plateau.current();
+        let learning_rate = self.config.model.optimizer.learning_rate * factor;
         self.model.set_learning_rate(learning_rate);
         let (a, b) = self.data.batch(first, self.config.batch)?;
         let losses = self.model.train_step(&a.to_device(&self.device)?, &b.to_device(&self.device)?)?;
@@ -201,6 +240,10 @@ impl Trainer {
             }
         }
         self.step = step;
+        if self.config.lr_policy == LrPolicy::Plateau {
+            let next = step * self.config.batch as u64 / self.data.epoch_len();
+            self.course.observe(losses.generator(), next > epoch);
+        }
         Ok(Step { step, total: self.total_steps(), epoch, learning_rate, losses })
     }
 
@@ -281,8 +324,11 @@ impl Trainer {
             store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
         });
         let states = model.pools.each_ref().map(ImagePool::state);
-        let state =
-            State { noise: model.noise.state(), pools: states.each_ref().map(|(_, rng)| rng.clone()) };
+        let state = State {
+            noise: model.noise.state(),
+            pools: states.each_ref().map(|(_, rng)| rng.clone()),
+            course: self.course.clone(),
+        };
         let mut checkpoint = Checkpoint::new(self.step, weights.collect())
             .with_optimizer("G", &model.optimizer_g)?
             .with_optimizer("D", &model.optimizer_d)?
@@ -307,6 +353,7 @@ impl Trainer {
                 images.map(|image| image.to_device(&self.device)).collect::<candle_core::Result<_>>()?;
             pool.set_state(images, rng)?;
         }
+        self.course = state.course;
         self.step = checkpoint.step;
         Ok(())
     }

@@ -14,6 +14,25 @@ pub enum Length {
     Steps(u64),
 }
 
+/// The learning rate's course, by the reference's names (`--lr_policy`).
+///
+/// With a length in epochs it changes by epoch, as in the reference, else by step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LrPolicy {
+    /// Constant, then in a line to 0 over the share [`TrainerConfig::decay`] at the end; the default.
+    #[default]
+    Linear,
+    /// A tenth every [`TrainerConfig::lr_decay_iters`].
+    Step,
+    /// A fifth whenever the generators' mean loss of an epoch has not fallen by 1% for more than 5 epochs. (The reference's
+    /// scheduler is never shown a loss, and so lowers the rate every 6 epochs.)
+    Plateau,
+    /// Half a wave of the cosine from the rate to 0 over the whole training. (The reference's takes the first half, and
+    /// rises again in the second.)
+    Cosine,
+}
+
 /// A training: the model, the data and the course of it.
 ///
 /// # Example
@@ -39,10 +58,16 @@ pub struct TrainerConfig {
     /// How long; 200 epochs by default.
     #[serde(default = "two_hundred_epochs")]
     pub length: Length,
-    /// The share of the training, at its end, over which the learning rate falls to 0 in a line; 0.5 by default. With a length
-    /// in epochs it changes by epoch, as in the reference, else by step.
+    /// The learning rate's course; linear by default.
+    #[serde(default)]
+    pub lr_policy: LrPolicy,
+    /// The share of the training, at its end, over which the learning rate falls to 0 with [`LrPolicy::Linear`]; 0.5 by
+    /// default.
     #[serde(default = "half")]
     pub decay: f64,
+    /// Epochs (or steps, as the length is) between two falls of the learning rate with [`LrPolicy::Step`]; 50 by default.
+    #[serde(default = "fifty")]
+    pub lr_decay_iters: u64,
     /// Steps between two checkpoints; 1000 by default, 0 for one at the end alone.
     #[serde(default = "thousand")]
     pub checkpoint_every: u64,
@@ -63,6 +88,10 @@ fn half() -> f64 {
     0.5
 }
 
+fn fifty() -> u64 {
+    50
+}
+
 fn thousand() -> u64 {
     1000
 }
@@ -79,7 +108,9 @@ impl TrainerConfig {
             data,
             batch: one(),
             length: two_hundred_epochs(),
+            lr_policy: LrPolicy::default(),
             decay: half(),
+            lr_decay_iters: fifty(),
             checkpoint_every: thousand(),
             sample_every: five_hundred(),
         }
@@ -123,6 +154,9 @@ impl TrainerConfig {
         if !(0.0..=1.0).contains(&self.decay) {
             return setting("decay", format!("must lie between 0 and 1, not {}", self.decay));
         }
+        if self.lr_decay_iters == 0 {
+            return setting("lr_decay_iters", "must be at least 1, not 0".into());
+        }
         let (size, multiple) = (self.data.size, self.model.generator.multiple());
         if size < self.model.generator.min_size() || size % multiple != 0 {
             let message = format!(
@@ -145,10 +179,18 @@ impl TrainerConfig {
         }
     }
 
-    /// The learning rate's course, by epoch or step as the length is.
+    /// The learning rate's course, by epoch or step as the length is; constant with [`LrPolicy::Plateau`], which depends on
+    /// the losses.
     pub fn schedule(&self) -> Schedule {
         let (Length::Epochs(total) | Length::Steps(total)) = self.length;
-        let decay = (total as f64 * self.decay).round() as u64;
-        Schedule::Linear { constant: total - decay, decay }
+        match self.lr_policy {
+            LrPolicy::Linear => {
+                let decay = (total as f64 * self.decay).round() as u64;
+                Schedule::Linear { constant: total - decay, decay }
+            }
+            LrPolicy::Step => Schedule::Step { every: self.lr_decay_iters, gamma: 0.1 },
+            LrPolicy::Plateau => Schedule::Constant,
+            LrPolicy::Cosine => Schedule::Cosine { steps: total, floor: 0.0 },
+        }
     }
 }

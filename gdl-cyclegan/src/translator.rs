@@ -1,6 +1,6 @@
 use crate::round_trip::to_picture;
 use crate::trainer::load_nets;
-use crate::{Error, Generator, NetFile, Result, TrainerConfig};
+use crate::{Error, Generator, GeneratorConfig, NetFile, Result, TrainerConfig};
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
 use gdl_train::{ParamStore, RunDir, load_tensors};
@@ -72,14 +72,14 @@ impl Translator {
             let message = "there are no weights; train the run first".into();
             return Err(Error::Checkpoint { path, message });
         }
-        let store = ParamStore::new(DType::F32, device, 0);
-        let generator = Generator::new(&config.model.generator, None, store.vb())?;
         let net = match direction {
             Direction::AtoB => "net_G_A",
             Direction::BtoA => "net_G_B",
         };
         let (weights, _) = load_tensors(&path, device)?;
-        load_nets(&path, &weights, [(net, &store)].into_iter(), true)?;
+        let generator = standing(&config.model.generator, device, |store| {
+            load_nets(&path, &weights, [(net, store)].into_iter(), true)
+        })?;
         Ok(Self::new(generator, device))
     }
 
@@ -89,9 +89,7 @@ impl Translator {
     /// When the file cannot be read or holds no generator.
     pub fn open(file: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let file = NetFile::open(file)?;
-        let store = ParamStore::new(DType::F32, device, 0);
-        let generator = Generator::new(&file.generator()?, None, store.vb())?;
-        file.load_into(&store)?;
+        let generator = standing(&file.generator()?, device, |store| file.load_into(store))?;
         Ok(Self::new(generator, device))
     }
 
@@ -117,4 +115,17 @@ impl Translator {
         let x = x.unsqueeze(0)?.to_device(&self.device)?; // (1, 3, H, W)
         Ok(to_picture(&self.generator.translate(&x)?.squeeze(0)?)?)
     }
+}
+
+/// A generator with loaded weights that are no variables: nothing of what it computes is kept for gradients.
+fn standing(
+    config: &GeneratorConfig,
+    device: &Device,
+    load: impl FnOnce(&ParamStore) -> Result<()>,
+) -> Result<Generator> {
+    let store = ParamStore::new(DType::F32, device, 0);
+    Generator::new(config, None, store.vb())?;
+    load(&store)?;
+    store.freeze("");
+    Ok(Generator::new(config, None, store.vb())?)
 }

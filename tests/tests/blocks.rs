@@ -187,12 +187,23 @@ fn the_halves_of_a_level_make_a_level() {
     let store = ParamStore::new(DType::F32, &DEV, 7);
     let vb = store.vb();
     let x = SharedRng::seed(8).randn((2, 3, 8, 12), DType::F32, &DEV).unwrap();
-    let down = UnetDown::new(&UnetDownConfig::new(UnetPosition::Outermost, 3, 4), vb.pp("model.0"), vb.pp("norm")).unwrap();
-    let inner_down =
-        UnetDown::new(&UnetDownConfig::new(UnetPosition::Innermost, 4, 5), vb.pp("model.1.model.1"), vb.pp("norm")).unwrap();
-    let inner_up =
-        UnetUp::new(&UnetUpConfig::new(UnetPosition::Innermost, 5, 4), vb.pp("model.1.model.3"), vb.pp("norm")).unwrap();
-    let up = UnetUp::new(&UnetUpConfig::new(UnetPosition::Outermost, 8, 1), vb.pp("model.3"), vb.pp("norm")).unwrap();
+    let down =
+        UnetDown::new(&UnetDownConfig::new(UnetPosition::Outermost, 3, 4), vb.pp("model.0"), vb.pp("norm"))
+            .unwrap();
+    let inner_down = UnetDown::new(
+        &UnetDownConfig::new(UnetPosition::Innermost, 4, 5),
+        vb.pp("model.1.model.1"),
+        vb.pp("norm"),
+    )
+    .unwrap();
+    let inner_up = UnetUp::new(
+        &UnetUpConfig::new(UnetPosition::Innermost, 5, 4),
+        vb.pp("model.1.model.3"),
+        vb.pp("norm"),
+    )
+    .unwrap();
+    let up = UnetUp::new(&UnetUpConfig::new(UnetPosition::Outermost, 8, 1), vb.pp("model.3"), vb.pp("norm"))
+        .unwrap();
 
     let middle = down.forward(&x).unwrap();
     let inner = inner_up.forward(&inner_down.forward(&middle).unwrap()).unwrap();

@@ -5,7 +5,8 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
     CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, DiscriminatorConfig, Event, Generator,
-    GeneratorConfig, Length, StepLosses, Trainer, TrainerConfig, Translator, UnalignedData, Upsampling, eval,
+    GeneratorConfig, Length, LrPolicy, NormKind, StepLosses, Trainer, TrainerConfig, Translator,
+    UnalignedData, Upsampling, eval,
 };
 use gdl_patchgan::GanLoss;
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
@@ -163,11 +164,19 @@ fn stop_after(steps: u64) -> impl FnMut(&Event) -> ControlFlow<()> {
 /// N + M steps equal N, save, load, M: every file of the two runs is the same.
 #[test]
 fn a_resumed_run_is_the_same_bit_for_bit() {
-    for gan_loss in [GanLoss::Lsgan, GanLoss::WassersteinGp] {
+    for (gan_loss, norm, lr_policy) in [
+        (GanLoss::Lsgan, NormKind::Instance, LrPolicy::Plateau),
+        (GanLoss::WassersteinGp, NormKind::Instance, LrPolicy::Linear),
+        (GanLoss::Hinge, NormKind::Batch, LrPolicy::Cosine),
+        (GanLoss::WassersteinGp, NormKind::Batch, LrPolicy::Step),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
         let mut config = tiny_training(12);
         config.model.gan_loss = gan_loss;
+        config.model.generator.norm = norm;
+        config.model.discriminator.norm = norm;
+        config.lr_policy = lr_policy;
         config.batch = 2;
         let create = |path: &Path| Trainer::create(path, config.clone(), OnExisting::Refuse, &DEV).unwrap();
         create(&whole).run(go_on).unwrap();
@@ -222,6 +231,50 @@ fn training_on_the_built_in_domains_lowers_reconstruction() {
     let mean = |l: &[f64]| l.iter().sum::<f64>() / l.len() as f64;
     let (before, after) = (mean(&losses[..10]), mean(&losses[50..]));
     assert!(after < 0.7 * before, "from {before} to {after}");
+}
+
+#[test]
+fn the_learning_rate_follows_its_policy() {
+    let rates = |policy: LrPolicy, rate: f64| {
+        let mut config = tiny_training(8);
+        (config.lr_policy, config.lr_decay_iters) = (policy, 3);
+        config.model.optimizer.learning_rate = rate;
+        config.data.builtin_count = 1;
+        // Nothing that changes the loss from step to step.
+        (config.data.flip, config.model.generator.dropout) = (false, false);
+        let mut trainer = Trainer::new(config, &DEV).unwrap();
+        (0..8).map(|_| trainer.train_step().unwrap().learning_rate / rate).collect::<Vec<_>>()
+    };
+    assert_eq!(rates(LrPolicy::Step, 2e-4)[2..4], [1.0, 0.1]);
+    let cosine = rates(LrPolicy::Cosine, 2e-4);
+    assert!((cosine[4] - 0.5).abs() < 1e-12 && cosine[7] > 0.0, "{cosine:?}");
+    assert!(rates(LrPolicy::Linear, 2e-4)[7] < 0.25);
+    // A rate of 1e-12 moves nothing: an epoch of one step each, the loss stands, and after six of them the rate falls.
+    let plateau = rates(LrPolicy::Plateau, 1e-12);
+    assert_eq!(plateau[..7], [1.0; 7]);
+    assert!((plateau[7] - 0.2).abs() < 1e-12, "{plateau:?}");
+}
+
+/// Running statistics of the generators move in training, and `translate` goes by them.
+#[test]
+fn batch_norm_s_statistics_are_kept_with_the_weights() {
+    let mut config = tiny_training(2);
+    config.model.generator.norm = NormKind::Batch;
+    config.model.discriminator = DiscriminatorConfig::pixel(3).base_channels(2).norm(NormKind::Batch);
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let mut trainer = Trainer::create(&run, config, OnExisting::Refuse, &DEV).unwrap();
+    trainer.run(go_on).unwrap();
+    let (weights, _) = gdl_train::load_tensors(run.join("weights.safetensors"), &DEV).unwrap();
+    for key in ["net_G_A.model.2.running_mean", "net_D_B.net.3.running_mean"] {
+        let moved = weights[key].abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(moved > 0.0, "{key}");
+    }
+    assert!(!weights.contains_key("net_G_A.model.1.bias"));
+    let picture = Tensor::full(0.5f32, (3, 16, 16), &DEV).unwrap();
+    let got = Translator::load(&run, Direction::AtoB, &DEV).unwrap().translate(&picture).unwrap();
+    let want = Translator::new(trainer.model().g_a().clone(), &DEV).translate(&picture).unwrap();
+    assert_bitwise(&got, &want, "translation");
 }
 
 #[test]
@@ -290,7 +343,8 @@ fn checkpoints_that_do_not_fit_are_refused() {
 fn bad_settings_are_named() {
     let dir = tempfile::tempdir().unwrap();
     type Spoil = fn(&mut TrainerConfig);
-    let cases: [(&str, Spoil); 10] = [
+    let cases: [(&str, Spoil); 11] = [
+        ("lr_decay_iters", |c| c.lr_decay_iters = 0),
         ("size", |c| c.data.size = 0),
         ("size", |c| c.data.size = 18),
         ("size", |c| c.model.discriminator.n_layers = 3),

@@ -204,7 +204,10 @@ fn the_hinge_rests_the_discriminator_and_drives_the_generator() {
     let far = (&scores + 9.0).unwrap();
     assert_eq!(value(GanLoss::Hinge.loss(&far, true).unwrap()), 0.0);
     assert_eq!(value(GanLoss::Hinge.generator_loss(&far).unwrap()), -9.0);
-    assert_eq!(value(GanLoss::Lsgan.generator_loss(&far).unwrap()), value(GanLoss::Lsgan.loss(&far, true).unwrap()));
+    assert_eq!(
+        value(GanLoss::Lsgan.generator_loss(&far).unwrap()),
+        value(GanLoss::Lsgan.loss(&far, true).unwrap())
+    );
 }
 
 #[test]

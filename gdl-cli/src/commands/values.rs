@@ -1,5 +1,8 @@
 //! Parsers for values that several commands take.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::de::DeserializeOwned;
+
 /// A finite number that is not negative.
 pub(crate) fn non_negative(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -40,5 +43,32 @@ pub(crate) fn side(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(n) if (16..=16384).contains(&n) => Ok(n),
         _ => Err("must be a number of pixels from 16 to 16384".to_string()),
+    }
+}
+
+/// One of a few names, each standing for a value.
+pub(crate) fn choice<T: Clone + Send + Sync + 'static>(
+    names: &'static [&'static str],
+    value: fn(&str) -> T,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names).map(move |name| value(&name))
+}
+
+/// One of the names by which a library's setting stands in a configuration.
+pub(crate) fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    names: &'static [&'static str],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names)
+        .try_map(|name| serde_json::from_value::<T>(serde_json::Value::String(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert_eq!((count("3"), count("0").is_err(), side("15").is_err()), (Ok(3), true, true));
+        assert!(positive("0").is_err() && non_negative("nan").is_err() && fraction("1").is_err());
     }
 }

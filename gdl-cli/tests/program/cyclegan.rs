@@ -175,11 +175,116 @@ fn checkpoints_that_do_not_fit_are_refused() {
     dir.fails("cyclegan translate inside a --out made", &["inside/weights.safetensors", "model.99.weight"]);
 }
 
+/// To the reference and back: its files translate as the run does, and a training begins with them.
+#[test]
+fn networks_go_to_the_reference_and_come_back() {
+    let dir = trained();
+    let output = dir.succeeds("cyclegan convert run theirs/mine");
+    assert!(output.stderr.contains("4 networks"), "{}", output.stderr);
+    dir.succeeds("cyclegan convert run theirs/mine --format safetensors --quiet");
+    dir.succeeds("cyclegan translate run a --out ours --quiet");
+    dir.succeeds("cyclegan translate run a --out ours-back --direction ba --quiet");
+    for (file, like) in [
+        ("latest_net_G_A.pth", "ours"),
+        ("latest_net_G_A.safetensors", "ours"),
+        ("latest_net_G_B.pth", "ours-back"),
+    ] {
+        dir.succeeds(&format!("cyclegan translate theirs/mine/{file} a --out {file}.made --quiet"));
+        assert!(dir.read(&format!("{file}.made/one.png")) == dir.read(&format!("{like}/one.png")), "{file}");
+    }
+    dir.succeeds("cyclegan convert theirs/mine/latest_net_D_B.safetensors D_B.pth --quiet");
+    assert!(dir.read("D_B.pth") == dir.read("theirs/mine/latest_net_D_B.pth"));
+
+    // A rate so low that nothing moves shows that the training began with the given weights.
+    std::fs::remove_file(dir.path("theirs/mine/latest_net_G_A.safetensors")).unwrap();
+    let data = "--a a --b b --size 32 --steps 1 --lr 1e-30 --quiet";
+    dir.succeeds(&format!("cyclegan train {data} --out from-files --init-from theirs/mine"));
+    dir.succeeds(&format!("cyclegan train {data} --out from-run --init-from run"));
+    for run in ["from-files", "from-run"] {
+        assert_same(&dir.weights(run), &dir.weights("run"));
+    }
+    let one = "theirs/mine/latest_net_G_A.pth";
+    dir.succeeds(&format!("cyclegan train {data} --out from-one --init-from {one}"));
+    let (from, run) = (dir.weights("from-one"), dir.weights("run"));
+    let same = |net: &str| {
+        let key = format!("{net}.model.1.weight");
+        let values = [&from, &run].map(|w| w[&key].flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        values[0] == values[1]
+    };
+    assert!(same("net_G_A") && !same("net_G_B"));
+}
+
+#[test]
+fn files_of_networks_that_do_not_fit_are_named() {
+    let dir = trained();
+    dir.succeeds("cyclegan convert run theirs --quiet");
+    let g = "theirs/latest_net_G_A.pth";
+    let misused = format!("cyclegan translate {g} a --out made --direction ba");
+    dir.misused(&misused, &[g, "one network", "--direction"]);
+    dir.fails(
+        "cyclegan translate theirs/latest_net_D_A.pth a --out made",
+        &["latest_net_D_A.pth", "no generator"],
+    );
+    dir.fails("cyclegan translate run/weights.safetensors a --out made", &["several networks"]);
+    dir.fails("cyclegan translate content.png a --out made", &["content.png"]);
+    dir.fails(&format!("cyclegan convert {g} net.onnx"), &["net.onnx", ".pth or .safetensors"]);
+    dir.fails(&format!("cyclegan convert {g} theirs"), &["theirs", "directory"]);
+    dir.fails("cyclegan convert gone out", &["gone", "config.json"]);
+    dir.fails("cyclegan convert run corpus.txt", &["corpus.txt"]);
+    let train = "cyclegan train --a a --b b --out new --size 32 --steps 1";
+    dir.fails(&format!("{train} --init-from a"), &["a: it is neither a run nor holds files"]);
+    dir.fails(&format!("{train} --init-from content.png"), &["content.png", "net_G_A"]);
+    dir.fails(&format!("{train} --init-from {g} theirs"), &["theirs", "net_G_A once more"]);
+    dir.misused(&format!("{train} --init-from theirs --ngf 4"), &["--init-from", "--ngf"]);
+    assert!(!dir.path("new").exists());
+}
+
+#[test]
+fn the_settings_of_the_reference_reach_the_run() {
+    let dir = Dir::stocked();
+    let networks =
+        "--netG resnet_6blocks --ngf 2 --ndf 2 --norm batch --netD pixel --upsampling resize --dropout";
+    let losses = "--gan_mode hinge --lambda_A 3 --lambda_B 4 --lambda_identity 0 --pool_size 7 --init_type xavier --init_gain 0.1";
+    let course = "--lr_policy step --lr_decay_iters 5 --beta1 0.4 --steps 1 --batch_size 2";
+    let data = "--a a --b b --crop_size 32 --load_size 40 --preprocess crop --no_flip";
+    dir.succeeds(&format!("cyclegan train {data} {networks} {losses} {course} --out run --quiet"));
+    let config: serde_json::Value = serde_json::from_slice(&dir.read("run/config.json")).unwrap();
+    for (path, want) in [
+        ("/model/generator/norm", "\"batch\""),
+        ("/model/generator/upsampling", "\"resize\""),
+        ("/model/generator/dropout", "true"),
+        ("/model/generator/init", r#"{"xavier":0.1}"#),
+        ("/model/discriminator/kind", "\"pixel\""),
+        ("/model/discriminator/norm", "\"batch\""),
+        ("/model/gan_loss", "\"hinge\""),
+        ("/model/lambda_a", "3.0"),
+        ("/model/lambda_b", "4.0"),
+        ("/model/lambda_identity", "0.0"),
+        ("/model/pool_size", "7"),
+        ("/model/optimizer/beta1", "0.4"),
+        ("/data/size", "32"),
+        ("/data/load_size", "40"),
+        ("/data/preprocess", "\"crop\""),
+        ("/data/flip", "false"),
+        ("/lr_policy", "\"step\""),
+        ("/lr_decay_iters", "5"),
+        ("/batch", "2"),
+    ] {
+        assert_eq!(config.pointer(path).unwrap().to_string(), want, "{path}");
+    }
+    dir.succeeds("cyclegan translate run a --out made --quiet");
+    let book =
+        "cyclegan train --a a --b b --size 32 --steps 1 --netG book_unet --netD book_code --ngf 2 --ndf 2";
+    dir.succeeds(&format!("{book} --out book --quiet"));
+    dir.succeeds("cyclegan translate book a --out book-made --quiet");
+    dir.fails(&format!("{book} --out book2 --norm batch"), &["book", "keras norm"]);
+}
+
 #[test]
 fn broken_runs_are_named() {
     let dir = trained();
     dir.fails("cyclegan translate gone a --out made", &["gone", "config.json"]);
-    dir.fails("cyclegan translate corpus.txt a --out made", &["corpus.txt", "config.json"]);
+    dir.fails("cyclegan translate corpus.txt a --out made", &["corpus.txt", "safetensors file"]);
     dir.succeeds("text train corpus.txt --out text --hidden 8 --batch 2 --seq 8 --steps 1 --quiet");
     let says = ["text: is a run of `gdl text train`", "name a run of `gdl cyclegan train`"];
     dir.fails("cyclegan translate text a --out made", &says);

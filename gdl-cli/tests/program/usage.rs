@@ -3,7 +3,7 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 7] = [
+const FLAGS: [(&str, &[&str]); 8] = [
     ("demo", &["--out", "--seed"]),
     (
         "nst",
@@ -33,11 +33,25 @@ const FLAGS: [(&str, &[&str]); 7] = [
             "--a",
             "--b",
             "--out",
+            "--netG",
             "--generator",
-            "resnet9",
+            "resnet_9blocks",
             "resnet6",
             "unet256",
-            "unet128",
+            "unet_128",
+            "--netD",
+            "basic",
+            "n_layers",
+            "pixel",
+            "--norm",
+            "batch",
+            "--gan_mode",
+            "wgangp",
+            "--lr_policy",
+            "plateau",
+            "--preprocess",
+            "scale_width",
+            "--init-from",
             "--size",
             "--epochs",
             "--steps",
@@ -45,7 +59,8 @@ const FLAGS: [(&str, &[&str]); 7] = [
             "--resume",
         ],
     ),
-    ("cyclegan translate", &["RUN", "INPUT", "--out", "--direction", "ab", "ba"]),
+    ("cyclegan translate", &["RUN", "INPUT", "--out", "--direction", "ab", "ba", ".pth"]),
+    ("cyclegan convert", &["RUN", "OUT", "--format", "pth", "safetensors"]),
     (
         "text train",
         &[

@@ -1,11 +1,13 @@
+mod book_unet;
 mod resnet;
 mod unet;
 
+pub use book_unet::BookUnetGenerator;
 pub use resnet::ResnetGenerator;
 pub use unet::UnetGenerator;
 
 use crate::{GeneratorConfig, GeneratorKind};
-use candle_core::{Result, Tensor};
+use candle_core::{Module, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Pad, PadMode, pad2d};
 use gdl_kernels::rng::SharedRng;
@@ -40,6 +42,7 @@ pub struct Generator {
 enum Network {
     Resnet(ResnetGenerator),
     Unet(UnetGenerator),
+    BookUnet(BookUnetGenerator),
 }
 
 impl Generator {
@@ -52,6 +55,7 @@ impl Generator {
         let network = match config.kind {
             GeneratorKind::Resnet { .. } => Network::Resnet(ResnetGenerator::new(config, rng, vb)?),
             GeneratorKind::Unet { .. } => Network::Unet(UnetGenerator::new(config, rng, vb)?),
+            GeneratorKind::BookUnet => Network::BookUnet(BookUnetGenerator::new(config, vb)?),
         };
         Ok(Self { config: config.clone(), network })
     }
@@ -90,6 +94,8 @@ impl ModuleT for Generator {
         match &self.network {
             Network::Resnet(network) => network.forward_t(x, train),
             Network::Unet(network) => network.forward_t(x, train),
+            // It has neither dropout nor running statistics.
+            Network::BookUnet(network) => network.forward(x),
         }
     }
 }

@@ -30,7 +30,7 @@ use gdl_kernels::Activation;
 ///
 /// # Source
 ///
-/// `get_norm_layer` of pytorch-CycleGAN-and-pix2pix.
+/// `get_norm_layer` of pytorch-CycleGAN-and-pix2pix; `InstanceNormalization` of Keras-contrib, as the book uses it.
 #[derive(Debug, Clone)]
 pub struct Norm2d {
     norm: Norm,
@@ -52,8 +52,12 @@ impl Norm2d {
     pub fn new(config: &NormConfig, vb: VarBuilder) -> Result<Self> {
         let &NormConfig { kind, channels, activation, init } = config;
         let norm = match kind {
-            NormKind::Instance => {
-                let config = InstanceNormConfig::new(channels).activation(activation);
+            NormKind::Instance | NormKind::Keras => {
+                let config = match kind {
+                    NormKind::Keras => InstanceNormConfig::keras_contrib(channels, false),
+                    _ => InstanceNormConfig::new(channels),
+                };
+                let config = config.activation(activation);
                 Norm::Instance(InstanceNorm2d::new(&config, vb)?)
             }
             NormKind::Batch => {

@@ -78,12 +78,15 @@ pub enum NormKind {
     Batch,
     /// No norm.
     None,
+    /// Instance norm as of Keras-contrib, which adds 1e-3 to the deviation: that of the book's networks, not the reference's.
+    Keras,
 }
 
 impl NormKind {
-    /// Whether a convolution before this norm has a bias: only before instance norm, as in the reference implementation.
+    /// Whether a convolution before this norm has a bias: only before instance norm, as in the reference implementation (and in
+    /// Keras always).
     pub fn conv_bias(self) -> bool {
-        self == Self::Instance
+        matches!(self, Self::Instance | Self::Keras)
     }
 }
 

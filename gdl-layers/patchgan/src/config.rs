@@ -101,6 +101,57 @@ impl PixelGanConfig {
     }
 }
 
+/// What a [`BookGan`](crate::BookGan) looks like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BookGanConfig {
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the first convolution; 32 by default.
+    #[serde(default = "book_channels")]
+    pub base_channels: usize,
+    /// Convolutions with stride 2: 4, as the book's text has it (8x8 scores of a 128x128 image), by default; its code has 3
+    /// (16x16).
+    #[serde(default = "four")]
+    pub halvings: usize,
+    /// How the convolutions start; normal with standard deviation 0.02 by default.
+    #[serde(default = "gan")]
+    pub init: InitScheme,
+}
+
+impl BookGanConfig {
+    /// The discriminator of the book's text.
+    pub fn new(in_channels: usize) -> Self {
+        Self { in_channels, base_channels: book_channels(), halvings: four(), init: gan() }
+    }
+
+    /// Sets the channels of the first convolution.
+    pub fn base_channels(mut self, base_channels: usize) -> Self {
+        self.base_channels = base_channels;
+        self
+    }
+
+    /// Sets the number of convolutions with stride 2: 3 or 4.
+    pub fn halvings(mut self, halvings: usize) -> Self {
+        self.halvings = halvings;
+        self
+    }
+
+    /// Sets how the convolutions start.
+    pub fn init(mut self, init: InitScheme) -> Self {
+        self.init = init;
+        self
+    }
+}
+
+fn book_channels() -> usize {
+    32
+}
+
+fn four() -> usize {
+    4
+}
+
 fn base_channels() -> usize {
     64
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod book;
 mod config;
 mod discriminator;
 mod loss;
@@ -8,7 +9,8 @@ mod penalty;
 mod pixel;
 mod stage;
 
-pub use config::{PatchGanConfig, PixelGanConfig};
+pub use book::BookGan;
+pub use config::{BookGanConfig, PatchGanConfig, PixelGanConfig};
 pub use discriminator::Discriminator;
 pub use gdl_norm::NormKind;
 pub use loss::GanLoss;

@@ -1,6 +1,6 @@
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
-use gdl_conv::{Conv2d, Conv2dConfig, conv2d};
+use gdl_conv::{Conv2d, Conv2dConfig, Pad, PadMode, conv2d, pad2d};
 use gdl_kernels::{Activation, init::InitScheme};
 use gdl_norm::{Norm2d, NormConfig, NormKind};
 
@@ -10,6 +10,8 @@ const LEAKY: Activation = Activation::LeakyRelu(0.2);
 #[derive(Debug, Clone)]
 pub(crate) struct Stage {
     conv: Conv2d,
+    /// Whether the input is padded as Keras pads it, beside what the convolution pads.
+    keras_same: bool,
     after: After,
 }
 
@@ -24,7 +26,7 @@ enum After {
 impl Stage {
     /// The first stage of a discriminator: without norm.
     pub(crate) fn first(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { conv: build(conv, init, vb)?, after: After::Activation(LEAKY) })
+        Ok(Self { conv: build(conv, init, vb)?, keras_same: false, after: After::Activation(LEAKY) })
     }
 
     /// A stage with a norm: number `index` of the network's parts, and the norm the next.
@@ -39,19 +41,35 @@ impl Stage {
         let norm = NormConfig::new(norm, conv.out_channels).activation(LEAKY).init(init);
         Ok(Self {
             conv: build(&conv, init, vb.pp(index))?,
+            keras_same: false,
             after: After::Norm(Norm2d::new(&norm, vb.pp(index + 1))?),
         })
     }
 
     /// The last stage: the convolution alone.
     pub(crate) fn last(conv: &Conv2dConfig, init: InitScheme, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { conv: build(conv, init, vb)?, after: After::Nothing })
+        Ok(Self { conv: build(conv, init, vb)?, keras_same: false, after: After::Nothing })
+    }
+
+    /// The same stage over an input padded with zeros as Keras pads it.
+    pub(crate) fn keras_same(mut self) -> Self {
+        self.keras_same = true;
+        self
+    }
+
+    fn padded(&self, x: &Tensor) -> Result<Tensor> {
+        if !self.keras_same {
+            return Ok(x.clone());
+        }
+        let (_, _, h, w) = x.dims4()?;
+        let config = self.conv.config();
+        pad2d(x, Pad::keras_same((h, w), config.kernel.0, config.stride.0), PadMode::Zero)
     }
 
     pub(crate) fn forward_jvp(&self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor)> {
-        let y = self.conv.forward(x)?;
+        let y = self.conv.forward(&self.padded(x)?)?;
         // Linear but for the bias.
-        let dy = conv2d(dx, self.conv.weight(), None, &self.conv.params())?;
+        let dy = conv2d(&self.padded(dx)?, self.conv.weight(), None, &self.conv.params())?;
         match &self.after {
             After::Nothing => Ok((y, dy)),
             After::Activation(activation) => {
@@ -64,7 +82,7 @@ impl Stage {
 
 impl Module for Stage {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.conv.forward(x)?;
+        let y = self.conv.forward(&self.padded(x)?)?;
         match &self.after {
             After::Nothing => Ok(y),
             After::Activation(activation) => activation.forward(&y),

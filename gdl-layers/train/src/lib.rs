@@ -8,6 +8,7 @@ mod meter;
 mod metrics;
 mod optim;
 mod param_store;
+mod plateau;
 pub mod plot;
 mod pth;
 mod run_dir;
@@ -27,6 +28,7 @@ pub use optim::{
     SgdConfig, Stateful,
 };
 pub use param_store::ParamStore;
+pub use plateau::Plateau;
 pub use pth::{is_pth, load_pth, save_pth};
 pub use run_dir::{OnExisting, RunDir};
 pub use schedule::Schedule;

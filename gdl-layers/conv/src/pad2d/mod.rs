@@ -26,6 +26,24 @@ impl Pad {
         Self { left: n, right: n, top: n, bottom: n }
     }
 
+    /// What Keras adds with `padding="same"` for a square kernel: the output is as large as the input divided by the stride,
+    /// rounded up, and where the sum is odd the right and the bottom get one more than the left and the top.
+    ///
+    /// ```
+    /// use gdl_conv::Pad;
+    ///
+    /// assert_eq!(Pad::keras_same((8, 8), 4, 2), Pad::same(1));
+    /// assert_eq!(Pad::keras_same((8, 8), 4, 1), Pad { left: 1, right: 2, top: 1, bottom: 2 });
+    /// ```
+    pub fn keras_same((height, width): (usize, usize), kernel: usize, stride: usize) -> Self {
+        let total = |n: usize| {
+            let out = n.div_ceil(stride.max(1));
+            ((out.saturating_sub(1)) * stride + kernel).saturating_sub(n)
+        };
+        let (rows, columns) = (total(height), total(width));
+        Self { left: columns / 2, right: columns.div_ceil(2), top: rows / 2, bottom: rows.div_ceil(2) }
+    }
+
     /// Whether nothing is added.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

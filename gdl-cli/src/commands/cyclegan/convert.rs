@@ -1,0 +1,59 @@
+//! `gdl cyclegan convert`
+
+use crate::commands::{Context, Kind};
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, ValueEnum};
+use gdl_cyclegan::{NETS, NetFile};
+use gdl_train::RunDir;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Pth,
+    Safetensors,
+}
+
+/// Flags of `gdl cyclegan convert`.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// A run's directory, or the file of one network: .pth or .safetensors
+    #[arg(value_name = "RUN")]
+    input: PathBuf,
+    /// For a run, a directory for latest_net_G_A.pth and the other three; for a file, a file that ends in .pth or .safetensors
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// Format of a run's files
+    #[arg(long, value_enum, default_value_t = Format::Pth)]
+    format: Format,
+}
+
+/// Runs `gdl cyclegan convert`.
+pub(super) fn convert(args: &ConvertArgs, context: &Context) -> Result<()> {
+    let (input, output) = (&args.input, &args.output);
+    if input.is_file() {
+        ensure!(
+            !output.is_dir(),
+            "{}: is a directory; name a file for the converted network",
+            output.display()
+        );
+        NetFile::open(input)?.save(output)?;
+        context.verbosity.say(format_args!("{}: 1 network", output.display()));
+        return Ok(());
+    }
+    Kind::CycleGan.check(input)?;
+    let run = RunDir::open(input)?;
+    // All of them first: a run without one leaves nothing behind.
+    let nets = NETS.map(|net| NetFile::of_run(&run, net).map(|file| (net, file)));
+    let nets = nets.into_iter().collect::<Result<Vec<_>, _>>()?;
+    std::fs::create_dir_all(output)
+        .with_context(|| format!("{}: cannot make this directory; choose another OUT", output.display()))?;
+    let extension = match args.format {
+        Format::Pth => "pth",
+        Format::Safetensors => "safetensors",
+    };
+    for (net, file) in &nets {
+        file.save(output.join(format!("latest_{net}.{extension}")))?;
+    }
+    context.verbosity.say(format_args!("{}: {} networks", output.display(), nets.len()));
+    Ok(())
+}

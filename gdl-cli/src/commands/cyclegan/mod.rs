@@ -1,0 +1,32 @@
+//! `gdl cyclegan`: unpaired translation between two sets of pictures.
+
+mod bar;
+mod convert;
+mod train;
+mod translate;
+
+pub(crate) use bar::TrainingBar;
+
+use super::Context;
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What to do with a CycleGAN.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CycleGanCommand {
+    /// Train on two unpaired sets of pictures
+    Train(Box<train::TrainArgs>),
+    /// Translate pictures with a trained run, or with a generator of pytorch-CycleGAN-and-pix2pix
+    Translate(translate::TranslateArgs),
+    /// Write a run's networks, or one network's file, for pytorch-CycleGAN-and-pix2pix
+    Convert(convert::ConvertArgs),
+}
+
+/// Runs `gdl cyclegan …`.
+pub(crate) fn run(command: &CycleGanCommand, context: &Context) -> Result<()> {
+    match command {
+        CycleGanCommand::Train(args) => train::train(args, context),
+        CycleGanCommand::Translate(args) => translate::translate(args, context),
+        CycleGanCommand::Convert(args) => convert::convert(args, context),
+    }
+}
