@@ -1,7 +1,7 @@
 //! The command line: global flags and the list of commands. Each command's own flags stand beside its code.
 
 use crate::{
-    commands::{bench, cyclegan, demo, nst, text},
+    commands::{bench, cyclegan, demo, nst, pix2pix, text},
     device::DeviceName,
     progress::Verbosity,
 };
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// CycleGAN: train on two unpaired folders of pictures, translate between them
     #[command(subcommand)]
     Cyclegan(cyclegan::CycleGanCommand),
+    /// pix2pix: train on pairs of pictures, translate, score
+    #[command(subcommand)]
+    Pix2pix(pix2pix::Pix2PixCommand),
     /// Recurrent language models: train on a text, evaluate, write
     #[command(subcommand)]
     Text(text::TextCommand),

@@ -1,4 +1,5 @@
 use crate::builtin::{Domain, Split, builtin_set};
+use crate::method::Pairs;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use gdl_image_io::{ImageFolder, LoadOptions, Preprocess, Range};
@@ -25,6 +26,17 @@ pub enum DataSpec {
     Builtin(Domain),
     /// Every image in a folder.
     Folder(PathBuf),
+}
+
+impl DataSpec {
+    /// Makes a folder's path absolute.
+    pub(crate) fn absolute(&mut self) -> Result<()> {
+        if let Self::Folder(path) = self {
+            let absolute = std::path::absolute(&*path);
+            *path = absolute.map_err(|source| Error::Io { action: "find", path: path.clone(), source })?;
+        }
+        Ok(())
+    }
 }
 
 impl FromStr for DataSpec {
@@ -171,12 +183,10 @@ pub struct UnalignedData {
     seed: u64,
 }
 
-impl UnalignedData {
-    /// Lists the folders, or draws the built-in pictures.
-    ///
-    /// # Errors
-    /// A folder that is missing or without images, and sizes of 0.
-    pub fn open(config: &DataConfig, seed: u64) -> Result<Self> {
+impl Pairs for UnalignedData {
+    type Config = DataConfig;
+
+    fn open(config: &DataConfig, seed: u64) -> Result<Self> {
         for (key, value) in [
             ("size", config.size),
             ("load_size", config.load_size.unwrap_or(1)),
@@ -194,19 +204,16 @@ impl UnalignedData {
         })
     }
 
-    /// Samples in an epoch; at least one.
-    pub fn epoch_len(&self) -> u64 {
+    fn absolute(config: &mut DataConfig) -> Result<()> {
+        config.a.absolute()?;
+        config.b.absolute()
+    }
+
+    fn epoch_len(&self) -> u64 {
         self.a.len().max(self.b.len()).max(1) as u64
     }
 
-    /// Sample number `index`, counted on through the epochs.
-    ///
-    /// # Shape
-    /// Two pictures (3, size, size) in [-1, 1], on the CPU.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn sample(&self, index: u64) -> Result<(Tensor, Tensor)> {
+    fn sample(&self, index: u64) -> Result<(Tensor, Tensor)> {
         let (epoch, place) = (index / self.epoch_len(), index % self.epoch_len());
         let mut order: Vec<usize> = (0..self.epoch_len() as usize).collect();
         Rng::stream(self.seed, &format!("order {epoch}")).shuffle(&mut order);
@@ -216,14 +223,8 @@ impl UnalignedData {
         Ok((Range::Symmetric.from_unit(&a)?, Range::Symmetric.from_unit(&b)?))
     }
 
-    /// Pictures to show the progress on: unseen scenes of the built-in domains, else the first samples.
-    ///
-    /// # Shape
-    /// Pairs of pictures (3, H, W) in [-1, 1], on the CPU.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn shown(&self, count: usize) -> Result<Vec<(Tensor, Tensor)>> {
+    /// Unseen scenes of the built-in domains, else the first samples.
+    fn shown(&self, count: usize) -> Result<Vec<(Tensor, Tensor)>> {
         let unseen = |spec: &DataSpec| match spec {
             DataSpec::Builtin(domain) => {
                 builtin_set(*domain, Split::Test, count, self.config.size, self.seed).map(Some)
@@ -241,18 +242,5 @@ impl UnalignedData {
                 Ok((pick(&a, sample.0)?, pick(&b, sample.1)?))
             })
             .collect()
-    }
-
-    /// Samples `first..first + count` as two batches.
-    ///
-    /// # Shape
-    /// (count, 3, size, size) twice, in [-1, 1], on the CPU.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or the pictures of a batch differ in size (with `preprocess` `none` or `scale_width`).
-    pub fn batch(&self, first: u64, count: usize) -> Result<(Tensor, Tensor)> {
-        let samples: Vec<_> = (first..first + count as u64).map(|i| self.sample(i)).collect::<Result<_>>()?;
-        let (a, b): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
-        Ok((Tensor::stack(&a, 0)?, Tensor::stack(&b, 0)?))
     }
 }

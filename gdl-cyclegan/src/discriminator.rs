@@ -111,7 +111,7 @@ impl DiscriminatorConfig {
     pub fn min_size(&self) -> usize {
         match self.kind {
             // Halved by each layer, then two 4x4 convolutions that each take one pixel away.
-            DiscriminatorKind::Patch => 3usize << self.n_layers.max(1).min(40),
+            DiscriminatorKind::Patch => 3usize << self.n_layers.clamp(1, 40),
             DiscriminatorKind::Pixel => 1,
             // Instance norm of a single pixel is nothing.
             DiscriminatorKind::Book => 17,

@@ -41,17 +41,31 @@ impl Judge {
         self.gan_loss.generator_loss(&self.frozen.forward(fake)?)
     }
 
+    /// The discriminator's loss on what is real.
+    pub(crate) fn as_real(&self, real: &Tensor) -> Result<Tensor> {
+        self.gan_loss.loss(&self.learning.forward(real)?, true)
+    }
+
+    /// The discriminator's loss on what is made up.
+    pub(crate) fn as_fake(&self, fake: &Tensor) -> Result<Tensor> {
+        self.gan_loss.loss(&self.learning.forward(fake)?, false)
+    }
+
+    /// The gradient penalty, where the loss has one.
+    pub(crate) fn penalty(&self, real: &Tensor, fake: &Tensor, noise: &SharedRng) -> Result<Option<Tensor>> {
+        if self.gan_loss != GanLoss::WassersteinGp {
+            return Ok(None);
+        }
+        let alpha = noise.rand(real.dim(0)?, 0.0, 1.0, real.dtype(), real.device())?;
+        gradient_penalty(&self.learning, real, fake, &alpha, PENALTY, 1.0).map(Some)
+    }
+
     /// What the discriminator minimises, given a real batch and a translated one.
     pub(crate) fn loss(&self, real: &Tensor, fake: &Tensor, noise: &SharedRng) -> Result<Tensor> {
-        let as_real = self.gan_loss.loss(&self.learning.forward(real)?, true)?;
-        let as_fake = self.gan_loss.loss(&self.learning.forward(fake)?, false)?;
-        let loss = ((as_real + as_fake)? * 0.5)?;
-        match self.gan_loss {
-            GanLoss::WassersteinGp => {
-                let alpha = noise.rand(real.dim(0)?, 0.0, 1.0, real.dtype(), real.device())?;
-                loss + gradient_penalty(&self.learning, real, fake, &alpha, PENALTY, 1.0)?
-            }
-            _ => Ok(loss),
+        let loss = ((self.as_real(real)? + self.as_fake(fake)?)? * 0.5)?;
+        match self.penalty(real, fake, noise)? {
+            Some(penalty) => loss + penalty,
+            None => Ok(loss),
         }
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod aligned;
 pub mod builtin;
 mod config;
 mod data;
@@ -11,15 +12,19 @@ mod image_pool;
 mod infer;
 mod judge;
 mod losses;
+mod method;
 mod model;
 mod model_config;
 mod net_file;
+mod pix2pix;
+mod pix2pix_config;
 mod pretrained;
 mod round_trip;
-mod trainer;
-mod trainer_config;
+mod training;
+mod training_config;
 mod translator;
 
+pub use aligned::{AlignedConfig, AlignedData, halves};
 pub use config::{GeneratorConfig, GeneratorKind};
 pub use data::{DataConfig, DataSpec, UnalignedData};
 pub use discriminator::{Discriminator, DiscriminatorConfig, DiscriminatorKind};
@@ -28,11 +33,14 @@ pub use gdl_blocks::{NormKind, Upsampling};
 pub use generator::{BookUnetGenerator, Generator, ResnetGenerator, UnetGenerator};
 pub use image_pool::ImagePool;
 pub use losses::StepLosses;
+pub use method::{ConfigOf, Losses, Method, Pairs};
 pub use model::{CycleGan, NETS};
 pub use model_config::CycleGanConfig;
 pub use net_file::NetFile;
+pub use pix2pix::{PIX2PIX_NETS, Pix2Pix, Pix2PixLosses};
+pub use pix2pix_config::Pix2PixConfig;
 pub use pretrained::Pretrained;
 pub use round_trip::RoundTrip;
-pub use trainer::{Event, Step, Trainer};
-pub use trainer_config::{Length, LrPolicy, TrainerConfig};
+pub use training::{Event, Pix2PixTrainer, Step, Trainer, Training};
+pub use training_config::{Length, LrPolicy, Pix2PixTrainerConfig, TrainerConfig, TrainingConfig};
 pub use translator::{Direction, Translator};

@@ -1,3 +1,4 @@
+use crate::method::Losses;
 use serde::{Deserialize, Serialize};
 
 /// The losses of one step, each as it enters the sum that is minimised (weighted, as the reference logs them).
@@ -26,20 +27,6 @@ pub struct StepLosses {
 }
 
 impl StepLosses {
-    /// Every loss with its name, in a fixed order.
-    pub fn named(&self) -> [(&'static str, f64); 8] {
-        [
-            ("validity_a", self.validity_a),
-            ("validity_b", self.validity_b),
-            ("reconstruction_a", self.reconstruction_a),
-            ("reconstruction_b", self.reconstruction_b),
-            ("identity_a", self.identity_a),
-            ("identity_b", self.identity_b),
-            ("d_a", self.d_a),
-            ("d_b", self.d_b),
-        ]
-    }
-
     /// Both directions' validity.
     pub fn validity(&self) -> f64 {
         self.validity_a + self.validity_b
@@ -55,13 +42,37 @@ impl StepLosses {
         self.identity_a + self.identity_b
     }
 
-    /// What the generators minimise.
-    pub fn generator(&self) -> f64 {
-        self.validity() + self.reconstruction() + self.identity()
-    }
-
     /// What the discriminators minimise.
     pub fn discriminator(&self) -> f64 {
         self.d_a + self.d_b
+    }
+}
+
+impl Losses for StepLosses {
+    fn named(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("validity_a", self.validity_a),
+            ("validity_b", self.validity_b),
+            ("reconstruction_a", self.reconstruction_a),
+            ("reconstruction_b", self.reconstruction_b),
+            ("identity_a", self.identity_a),
+            ("identity_b", self.identity_b),
+            ("d_a", self.d_a),
+            ("d_b", self.d_b),
+        ]
+    }
+
+    fn generator(&self) -> f64 {
+        self.validity() + self.reconstruction() + self.identity()
+    }
+
+    fn summary(&self) -> String {
+        format!(
+            "validity {:.3} reconstruction {:.3} identity {:.3} discriminators {:.3}",
+            self.validity(),
+            self.reconstruction(),
+            self.identity(),
+            self.discriminator()
+        )
     }
 }

@@ -1,5 +1,6 @@
 use crate::judge::Judge;
-use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses};
+use crate::method::{ConfigOf, Method};
+use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses, UnalignedData};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
@@ -32,17 +33,17 @@ use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 #[derive(Debug)]
 pub struct CycleGan {
     config: CycleGanConfig,
-    pub(crate) stores: [ParamStore; 4],
+    stores: [ParamStore; 4],
     g_a: Generator,
     g_b: Generator,
     d_a: Judge,
     d_b: Judge,
-    pub(crate) optimizer_g: Adam,
-    pub(crate) optimizer_d: Adam,
+    optimizer_g: Adam,
+    optimizer_d: Adam,
     /// Translations into B and into A.
-    pub(crate) pools: [ImagePool; 2],
+    pools: [ImagePool; 2],
     /// What dropout and the gradient penalty draw from.
-    pub(crate) noise: SharedRng,
+    noise: SharedRng,
 }
 
 /// The names of the four networks, as the reference names their files.
@@ -121,11 +122,6 @@ impl CycleGan {
         &self.g_b
     }
 
-    /// The weights of each network with its name, in the order of [`NETS`].
-    pub fn stores(&self) -> impl Iterator<Item = (&'static str, &ParamStore)> {
-        NETS.into_iter().zip(&self.stores)
-    }
-
     /// How many numbers the four networks hold together.
     pub fn num_parameters(&self) -> usize {
         self.stores.iter().map(ParamStore::num_parameters).sum()
@@ -134,12 +130,6 @@ impl CycleGan {
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
         self.optimizer_g.learning_rate()
-    }
-
-    /// Sets the learning rate of the next step, of generators and discriminators.
-    pub fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.optimizer_g.set_learning_rate(learning_rate);
-        self.optimizer_d.set_learning_rate(learning_rate);
     }
 
     /// One step: the generators against discriminators that stand still, then the discriminators on real pictures and on
@@ -190,6 +180,12 @@ impl CycleGan {
         Ok(Direction { fake, validity, reconstruction, identity })
     }
 
+    /// Both ways around from a pair of single pictures.
+    pub(crate) fn trip(&self, a: &Tensor, b: &Tensor) -> candle_core::Result<RoundTrip> {
+        let batch = |x: &Tensor| x.unsqueeze(0)?.to_device(self.stores[0].device());
+        self.round_trip(&batch(a)?, &batch(b)?)
+    }
+
     /// Both ways around from pictures of both domains, without dropout.
     ///
     /// # Shape
@@ -205,6 +201,73 @@ impl CycleGan {
         Ok(RoundTrip { a, fake_b, reconstructed_a, b, fake_a, reconstructed_b })
     }
 }
+
+impl Method for CycleGan {
+    type Config = CycleGanConfig;
+    type Data = UnalignedData;
+    type Losses = StepLosses;
+
+    fn build(config: &CycleGanConfig, dtype: DType, device: &Device) -> Result<Self> {
+        Self::new(config, dtype, device)
+    }
+
+    fn validate(config: &ConfigOf<Self>) -> Result<()> {
+        config.model.validate()?;
+        config.check_course()?;
+        config.check_size(config.data.size, &config.model.generator, &config.model.discriminator)
+    }
+
+    fn base_rate(config: &CycleGanConfig) -> f64 {
+        config.optimizer.learning_rate
+    }
+
+    fn seed(config: &CycleGanConfig) -> u64 {
+        config.seed
+    }
+
+    fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<StepLosses> {
+        Self::train_step(self, a, b)
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.optimizer_g.set_learning_rate(learning_rate);
+        self.optimizer_d.set_learning_rate(learning_rate);
+    }
+
+    /// In the order of [`NETS`].
+    fn stores(&self) -> Vec<(&'static str, &ParamStore)> {
+        NETS.into_iter().zip(&self.stores).collect()
+    }
+
+    fn optimizers(&self) -> Vec<(&'static str, &Adam)> {
+        vec![("G", &self.optimizer_g), ("D", &self.optimizer_d)]
+    }
+
+    fn optimizers_mut(&mut self) -> Vec<(&'static str, &mut Adam)> {
+        vec![("G", &mut self.optimizer_g), ("D", &mut self.optimizer_d)]
+    }
+
+    fn pools(&self) -> Vec<(&'static str, &ImagePool)> {
+        POOLS.into_iter().zip(&self.pools).collect()
+    }
+
+    fn pools_mut(&mut self) -> Vec<(&'static str, &mut ImagePool)> {
+        POOLS.into_iter().zip(&mut self.pools).collect()
+    }
+
+    fn noise(&self) -> &SharedRng {
+        &self.noise
+    }
+
+    /// Round trips, as of [`RoundTrip::sheet`].
+    fn sheet(&self, pairs: &[(Tensor, Tensor)]) -> Result<Tensor> {
+        let trips: Vec<_> = pairs.iter().map(|(a, b)| self.trip(a, b)).collect::<candle_core::Result<_>>()?;
+        Ok(RoundTrip::sheet(&trips)?)
+    }
+}
+
+/// The pools' names in a checkpoint.
+const POOLS: [&str; 2] = ["pool_B", "pool_A"];
 
 fn losses(
     a_to_b: &Direction,

@@ -1,4 +1,4 @@
-use crate::{DiscriminatorConfig, Error, GeneratorConfig, NETS, Result, infer};
+use crate::{DiscriminatorConfig, Error, GeneratorConfig, Result, infer};
 use candle_core::{DType, Device};
 use gdl_train::{ParamStore, RunDir, Tensors, is_pth, load_pth, load_tensors, save_pth, save_tensors};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ impl NetFile {
             true => load_pth(path, |_| true)?,
             false => load_tensors(path, &Device::Cpu)?.0,
         };
-        if tensors.is_empty() || tensors.keys().any(|key| NETS.iter().any(|net| key.starts_with(net))) {
+        if tensors.is_empty() || tensors.keys().any(|key| key.starts_with("net_")) {
             let message = match tensors.is_empty() {
                 true => "it holds no tensors",
                 false => "it holds several networks; name the directory of its run",
@@ -47,7 +47,7 @@ impl NetFile {
         Ok(Self { path: path.to_path_buf(), tensors: as_ours(tensors)? })
     }
 
-    /// The network of that name (one of [`NETS`]) out of a run's last checkpoint.
+    /// The network of that name (one of [`NETS`](crate::NETS) or [`PIX2PIX_NETS`](crate::PIX2PIX_NETS)) out of a run's last checkpoint.
     ///
     /// # Errors
     /// When the directory is no run, has no checkpoint, or none with that network.

@@ -1,5 +1,5 @@
-use crate::{CycleGan, CycleGanConfig, Error, NETS, NetFile, Result};
-use gdl_train::RunDir;
+use crate::{CycleGanConfig, DiscriminatorConfig, Error, GeneratorConfig, NetFile, Pix2PixConfig, Result};
+use gdl_train::{ParamStore, RunDir};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 /// # Example
 /// ```no_run
 /// use candle_core::{DType, Device};
-/// use gdl_cyclegan::{CycleGan, CycleGanConfig, Pretrained};
+/// use gdl_cyclegan::{CycleGan, CycleGanConfig, Method, NETS, Pretrained};
 ///
-/// let pretrained = Pretrained::open(&["checkpoints/horse2zebra".into()])?;
+/// let pretrained = Pretrained::open(&["checkpoints/horse2zebra".into()], &NETS)?;
 /// let mut config = CycleGanConfig::default();
 /// pretrained.configure(&mut config)?; // the networks' kind and width are the files'
 /// let model = CycleGan::new(&config, DType::F32, &Device::Cpu)?;
-/// pretrained.load_into(&model)?;
+/// pretrained.load_into(model.stores())?;
 /// # Ok::<(), gdl_cyclegan::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -24,15 +24,16 @@ pub struct Pretrained {
 
 impl Pretrained {
     /// Reads networks from files named as the reference names them (`latest_net_G_A.pth`, `200_net_D_B.safetensors`), from
-    /// directories of such files (of each network the latest), or from runs.
+    /// directories of such files (of each network the latest), or from runs. `wanted` are the networks' names, [`NETS`](crate::NETS)
+    /// or [`PIX2PIX_NETS`](crate::PIX2PIX_NETS).
     ///
     /// # Errors
     /// When a file cannot be read, its name does not tell which network it is, a directory holds none, or a network is there
     /// twice.
-    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+    pub fn open(paths: &[PathBuf], wanted: &[&'static str]) -> Result<Self> {
         let mut nets = BTreeMap::new();
         for path in paths {
-            for (net, file) in found(path)? {
+            for (net, file) in found(path, wanted)? {
                 if let Some(other) = nets.insert(net, file) {
                     let message = format!("is {net} once more, after {}; name one", other.path().display());
                     return Err(Error::Checkpoint { path: path.clone(), message });
@@ -42,7 +43,7 @@ impl Pretrained {
         Ok(Self { nets })
     }
 
-    /// The names of the networks there are, of [`NETS`].
+    /// The names of the networks there are.
     pub fn nets(&self) -> impl Iterator<Item = &'static str> {
         self.nets.keys().copied()
     }
@@ -52,6 +53,18 @@ impl Pretrained {
     /// # Errors
     /// When a file holds another kind of network than its name says, or the two of a kind are not alike.
     pub fn configure(&self, config: &mut CycleGanConfig) -> Result<()> {
+        self.set(&mut config.generator, &mut config.discriminator)
+    }
+
+    /// As [`configure`](Self::configure), for pix2pix.
+    ///
+    /// # Errors
+    /// When a file holds another kind of network than its name says.
+    pub fn configure_pix2pix(&self, config: &mut Pix2PixConfig) -> Result<()> {
+        self.set(&mut config.generator, &mut config.discriminator)
+    }
+
+    fn set(&self, generator: &mut GeneratorConfig, discriminator: &mut DiscriminatorConfig) -> Result<()> {
         let mut generators = Vec::new();
         let mut discriminators = Vec::new();
         for (net, file) in &self.nets {
@@ -61,10 +74,10 @@ impl Pretrained {
             }
         }
         if let Some(like) = alike(generators)? {
-            config.generator = like;
+            *generator = like;
         }
         if let Some(like) = alike(discriminators)? {
-            config.discriminator = like;
+            *discriminator = like;
         }
         Ok(())
     }
@@ -73,8 +86,8 @@ impl Pretrained {
     ///
     /// # Errors
     /// When a tensor is missing, left over, or of another shape.
-    pub fn load_into(&self, model: &CycleGan) -> Result<()> {
-        for (net, store) in model.stores() {
+    pub fn load_into(&self, stores: Vec<(&'static str, &ParamStore)>) -> Result<()> {
+        for (net, store) in stores {
             if let Some(file) = self.nets.get(net) {
                 file.load_into(store)?;
             }
@@ -102,45 +115,44 @@ fn alike<T: PartialEq + std::fmt::Debug>(nets: Vec<(&NetFile, T)>) -> Result<Opt
     Ok(first.map(|(_, config)| config))
 }
 
-fn found(path: &Path) -> Result<Vec<(&'static str, NetFile)>> {
+fn found(path: &Path, wanted: &[&'static str]) -> Result<Vec<(&'static str, NetFile)>> {
     if !path.is_dir() {
-        let Some(net) = net_of(path) else {
+        let Some(net) = net_of(path, wanted) else {
             let message =
-                format!("its name does not tell which network it is; let it end in {}", NETS.join(", "));
+                format!("its name does not tell which network it is; let it end in {}", wanted.join(", "));
             return Err(Error::Checkpoint { path: path.to_path_buf(), message });
         };
         return Ok(vec![(net, NetFile::open(path)?)]);
     }
     if let Ok(run) = RunDir::open(path) {
-        return NETS.into_iter().map(|net| Ok((net, NetFile::of_run(&run, net)?))).collect();
+        return wanted.iter().map(|net| Ok((*net, NetFile::of_run(&run, net)?))).collect();
     }
     let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
     let entries = entries.map_err(|source| Error::Io { action: "read", path: path.to_path_buf(), source })?;
     let mut latest: BTreeMap<&str, (u64, PathBuf)> = BTreeMap::new();
     for file in entries.iter().map(std::fs::DirEntry::path) {
-        let (Some(net), Some(age)) = (net_of(&file), age(&file)) else { continue };
+        let (Some(net), Some(age)) = (net_of(&file, wanted), age(&file)) else { continue };
         if latest.get(net).is_none_or(|(other, path)| (*other, path) < (age, &file)) {
             latest.insert(net, (age, file));
         }
     }
     if latest.is_empty() {
-        let message = "it is neither a run nor holds files like latest_net_G_A.pth".into();
+        let names: Vec<_> = wanted.iter().map(|net| format!("latest_{net}.pth")).collect();
+        let message = format!("it is neither a run nor holds files like {}", names.join(", "));
         return Err(Error::Checkpoint { path: path.to_path_buf(), message });
     }
-    NETS.into_iter()
-        .filter_map(|net| latest.get(net).map(|(_, file)| (net, file)))
-        .map(|(net, file)| Ok((net, NetFile::open(file)?)))
-        .collect()
+    let found = wanted.iter().filter_map(|net| latest.get(net).map(|(_, file)| (*net, file)));
+    found.map(|(net, file)| Ok((net, NetFile::open(file)?))).collect()
 }
 
 /// Which network a file holds, by its name.
-fn net_of(path: &Path) -> Option<&'static str> {
+fn net_of(path: &Path, wanted: &[&'static str]) -> Option<&'static str> {
     if !matches!(path.extension()?.to_str()?, "pth" | "safetensors") {
         return None;
     }
     let stem = path.file_stem()?.to_str()?;
-    NETS.into_iter()
-        .find(|net| stem == *net || stem.strip_suffix(net).is_some_and(|rest| rest.ends_with('_')))
+    let is = |net: &str| stem == net || stem.strip_suffix(net).is_some_and(|rest| rest.ends_with('_'));
+    wanted.iter().copied().find(|net| is(net))
 }
 
 /// The epoch before the network's name; `latest` is later than any.

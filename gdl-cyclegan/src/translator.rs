@@ -1,15 +1,19 @@
 use crate::round_trip::to_picture;
-use crate::trainer::load_nets;
-use crate::{Error, Generator, GeneratorConfig, NetFile, Result, TrainerConfig};
+use crate::training::load_nets;
+use crate::{
+    Error, Generator, GeneratorConfig, NETS, NetFile, PIX2PIX_NETS, Pix2PixTrainerConfig, Result,
+    TrainerConfig,
+};
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
 use gdl_train::{ParamStore, RunDir, load_tensors};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 /// Which way to translate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Direction {
     /// From A to B.
     #[default]
@@ -67,19 +71,37 @@ impl Translator {
     pub fn load(dir: impl AsRef<Path>, direction: Direction, device: &Device) -> Result<Self> {
         let run = RunDir::open(dir)?;
         let config: TrainerConfig = run.config()?;
+        let net = match direction {
+            Direction::AtoB => "net_G_A",
+            Direction::BtoA => "net_G_B",
+        };
+        Self::of_run(&run, &config.model.generator, net, &NETS, device)
+    }
+
+    /// The generator of a pix2pix's run directory.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub fn load_pix2pix(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        let run = RunDir::open(dir)?;
+        let config: Pix2PixTrainerConfig = run.config()?;
+        Self::of_run(&run, &config.model.generator, "net_G", &PIX2PIX_NETS, device)
+    }
+
+    fn of_run(
+        run: &RunDir,
+        config: &GeneratorConfig,
+        net: &'static str,
+        known: &[&str],
+        device: &Device,
+    ) -> Result<Self> {
         let path = run.weights_path();
         if !run.has_checkpoint() {
             let message = "there are no weights; train the run first".into();
             return Err(Error::Checkpoint { path, message });
         }
-        let net = match direction {
-            Direction::AtoB => "net_G_A",
-            Direction::BtoA => "net_G_B",
-        };
         let (weights, _) = load_tensors(&path, device)?;
-        let generator = standing(&config.model.generator, device, |store| {
-            load_nets(&path, &weights, [(net, store)].into_iter(), true)
-        })?;
+        let generator = standing(config, device, |store| load_nets(&path, &weights, &[(net, store)], known))?;
         Ok(Self::new(generator, device))
     }
 

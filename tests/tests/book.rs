@@ -4,7 +4,8 @@
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
-    CycleGan, CycleGanConfig, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, NetFile,
+    CycleGan, CycleGanConfig, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Losses as _,
+    Method as _, NetFile,
 };
 use gdl_patchgan::{BookGan, BookGanConfig, Discriminator as _, GanLoss};
 use gdl_tests::{Fixture, assert_close};

@@ -5,8 +5,8 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
     CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, DiscriminatorConfig, Event, Generator,
-    GeneratorConfig, Length, LrPolicy, NormKind, StepLosses, Trainer, TrainerConfig, Translator,
-    UnalignedData, Upsampling, eval,
+    GeneratorConfig, Length, Losses, LrPolicy, Method, NormKind, Pairs, StepLosses, Trainer, TrainerConfig,
+    Translator, UnalignedData, Upsampling, eval,
 };
 use gdl_patchgan::GanLoss;
 use gdl_tests::{Fixture, assert_bitwise, assert_close};

@@ -5,8 +5,8 @@ use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::ModuleT;
 use gdl_conv::PadMode;
 use gdl_cyclegan::{
-    CycleGan, CycleGanConfig, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, NetFile,
-    NormKind, Pretrained, Translator, Upsampling,
+    CycleGan, CycleGanConfig, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Method, NETS,
+    NetFile, NormKind, PIX2PIX_NETS, Pix2PixConfig, Pretrained, Translator, Upsampling,
 };
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
 use gdl_train::{ParamStore, load_pth, save_pth};
@@ -192,30 +192,43 @@ fn a_training_begins_with_given_networks() {
     put("old_net_G.pth", "5_net_G_B.pth");
     put("basic_net_D_A.pth", "10_net_D_A.pth");
     std::fs::write(dir.path().join("loss_log.txt"), "").unwrap();
-    let pretrained = Pretrained::open(&[dir.path().into()]).unwrap();
+    let pretrained = Pretrained::open(&[dir.path().into()], &NETS).unwrap();
     assert_eq!(pretrained.nets().collect::<Vec<_>>(), ["net_D_A", "net_G_A", "net_G_B"]);
     let mut config = CycleGanConfig::default();
     pretrained.configure(&mut config).unwrap();
     assert_eq!(config.generator, GeneratorConfig::resnet(2).base_channels(2));
     assert_eq!(config.discriminator, DiscriminatorConfig::basic(3).base_channels(1));
     let model = CycleGan::new(&config, DType::F32, &DEV).unwrap();
-    pretrained.load_into(&model).unwrap();
+    pretrained.load_into(model.stores()).unwrap();
     let (x, y) = case("resnet_net_G_A");
     // As above.
     assert_close(&model.g_b().forward_t(&x, false).unwrap(), &y, 2e-5, 2e-5, "G_B");
 
     put("old_net_G.pth", "latest_net_G_B.pth");
-    let error =
-        Pretrained::open(&[dir.path().into()]).unwrap().configure(&mut config).unwrap_err().to_string();
+    let error = Pretrained::open(&[dir.path().into()], &NETS)
+        .unwrap()
+        .configure(&mut config)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("latest_net_G_B.pth") && error.contains("another kind"), "{error}");
     for (paths, says) in [
         (vec![reference("old_net_G.pth")], "does not tell which network"),
         (vec![dir.path().join("latest_net_G_A.pth"), dir.path().join("5_net_G_A.pth")], "once more"),
         (vec![dir.path().join("missing_net_G_A.pth")], "missing_net_G_A.pth"),
     ] {
-        let error = Pretrained::open(&paths).unwrap_err().to_string();
+        let error = Pretrained::open(&paths, &NETS).unwrap_err().to_string();
         assert!(error.contains(says) && !error.contains('\n'), "{error}");
     }
+}
+
+#[test]
+fn pix2pix_begins_with_its_own() {
+    let paths = [reference("latest_net_D.pth"), reference("latest_net_G.pth")];
+    let pretrained = Pretrained::open(&paths, &PIX2PIX_NETS).unwrap();
+    let mut config = Pix2PixConfig::default();
+    pretrained.configure_pix2pix(&mut config).unwrap();
+    assert_eq!(config.generator, generators()[1].1);
+    assert_eq!(config.discriminator.in_channels, 4);
 }
 
 #[test]

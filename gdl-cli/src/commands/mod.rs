@@ -4,8 +4,10 @@ pub(crate) mod bench;
 pub(crate) mod cyclegan;
 pub(crate) mod demo;
 pub(crate) mod nst;
+pub(crate) mod pix2pix;
 mod run_place;
 pub(crate) mod text;
+mod translation;
 pub(crate) mod values;
 
 use crate::{
@@ -23,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Demo(args) => demo::run(&args, &context),
         Command::Nst(args) => nst::run(&args, &context),
         Command::Cyclegan(command) => cyclegan::run(&command, &context),
+        Command::Pix2pix(command) => pix2pix::run(&command, &context),
         Command::Text(command) => text::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
     }

@@ -55,6 +55,7 @@ impl RunPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     CycleGan,
+    Pix2Pix,
     Text,
 }
 
@@ -66,12 +67,14 @@ impl Kind {
         let config = config.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
         let kind = config.and_then(|config| match (config.get("kind"), config.get("data")) {
             (Some(_), None) => Some(Self::Text),
+            (None, Some(data)) if data.get("pairs").is_some() => Some(Self::Pix2Pix),
             (None, Some(_)) => Some(Self::CycleGan),
             _ => None,
         });
         if let Some(kind) = kind {
             let [is, wanted] = [kind, self].map(|kind| match kind {
                 Self::CycleGan => "gdl cyclegan",
+                Self::Pix2Pix => "gdl pix2pix",
                 Self::Text => "gdl text",
             });
             ensure!(

@@ -1,6 +1,8 @@
 //! `gdl cyclegan` on files.
 
 use crate::common::{Dir, assert_same, tamperings};
+use candle_core::{Device, Tensor};
+use gdl_image_io::{BitDepth, SaveOptions, image_depth, save_image_with};
 
 /// Small enough for a few steps a second.
 const SMALL: &str = "--generator resnet6 --ngf 4 --ndf 4 --size 32 --seed 5";
@@ -34,6 +36,22 @@ fn pictures_of_any_size_keep_their_name_and_size() {
     assert!(dir.read("back/vier.png") != dir.read("there/vier.png"));
     dir.succeeds("cyclegan translate run b/vier.png --out again --direction ab --quiet");
     assert!(dir.read("again/vier.png") == dir.read("there/vier.png"));
+}
+
+#[test]
+fn sixteen_bits_stay_sixteen() {
+    let dir = trained();
+    let deep = SaveOptions { depth: BitDepth::Sixteen, ..SaveOptions::default() };
+    let ramp = Tensor::arange(0f32, 3.0 * 32.0 * 32.0, &Device::Cpu).unwrap().reshape((3, 32, 32)).unwrap();
+    for name in ["deep.png", "deep.tif"] {
+        save_image_with(&(&ramp / 3072.0).unwrap(), dir.path(name), &deep).unwrap();
+    }
+    dir.succeeds("cyclegan translate run deep.png deep.tif a/one.png --out made --quiet");
+    for (name, depth) in
+        [("deep.png", BitDepth::Sixteen), ("deep.tif", BitDepth::Sixteen), ("one.png", BitDepth::Eight)]
+    {
+        assert_eq!(image_depth(dir.path("made").join(name)).unwrap(), depth, "{name}");
+    }
 }
 
 #[test]

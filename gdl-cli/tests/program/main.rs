@@ -4,5 +4,6 @@
 mod common;
 mod cyclegan;
 mod nst;
+mod pix2pix;
 mod text;
 mod usage;

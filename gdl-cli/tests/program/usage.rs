@@ -3,7 +3,7 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 8] = [
+const FLAGS: [(&str, &[&str]); 12] = [
     ("demo", &["--out", "--seed"]),
     (
         "nst",
@@ -60,6 +60,22 @@ const FLAGS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("cyclegan translate", &["RUN", "INPUT", "--out", "--direction", "ab", "ba", ".pth"]),
+    (
+        "pix2pix train",
+        &[
+            "--pairs",
+            "--direction",
+            "BtoA",
+            "--netG",
+            "--no_dropout",
+            "--lambda_L1",
+            "--init-from",
+            "--resume",
+        ],
+    ),
+    ("pix2pix translate", &["RUN", "INPUT", "--out", ".pth"]),
+    ("pix2pix eval", &["RUN", "PAIRS", "--direction", "AtoB"]),
+    ("pix2pix convert", &["RUN", "OUT", "--format"]),
     ("cyclegan convert", &["RUN", "OUT", "--format", "pth", "safetensors"]),
     (
         "text train",
@@ -98,7 +114,7 @@ fn help_lists_every_flag() {
         }
     }
     let help = dir.succeeds("--help").stdout;
-    for command in ["demo", "nst", "cyclegan", "text"] {
+    for command in ["demo", "nst", "cyclegan", "pix2pix", "text"] {
         assert!(help.contains(command), "{help}");
     }
     let version = dir.succeeds("--version").stdout;
@@ -108,7 +124,7 @@ fn help_lists_every_flag() {
 #[test]
 fn without_a_command_there_is_help() {
     let dir = Dir::new();
-    for args in ["", "text", "cyclegan"] {
+    for args in ["", "text", "cyclegan", "pix2pix"] {
         let output = dir.gdl(args);
         assert_eq!(output.code, Some(2), "gdl {args}");
         assert_eq!(output.stdout, "");

@@ -17,7 +17,7 @@ pub use crop::{center_crop, crop, flip_horizontal, random_crop, random_flip};
 pub use error::{Error, Result};
 pub use folder::{ImageFolder, images_at, list_images};
 pub use grid::grid;
-pub use load::{LoadOptions, decode_image, image_size, load_image};
+pub use load::{LoadOptions, decode_image, image_depth, image_size, load_image};
 pub use preprocess::Preprocess;
 pub use range::Range;
 pub use resize::{Filter, resize, resize_longer_side, resize_shorter_side};

@@ -1,3 +1,4 @@
+use crate::BitDepth;
 use crate::error::{Error, Result, one_line};
 use candle_core::{Device, Tensor};
 use image::error::{ImageError, LimitErrorKind, UnsupportedErrorKind};
@@ -74,6 +75,20 @@ pub fn image_size(path: impl AsRef<Path>) -> Result<(usize, usize)> {
             | Orientation::Rotate270FlipH
     );
     Ok(if turned { (w as usize, h as usize) } else { (h as usize, w as usize) })
+}
+
+/// How many bits an image file's samples have, from its header alone: what [`SaveOptions`](crate::SaveOptions) takes to keep them.
+///
+/// # Errors
+/// As [`load_image`], as far as the header shows it.
+pub fn image_depth(path: impl AsRef<Path>) -> Result<BitDepth> {
+    let path = path.as_ref();
+    let unlimited = LoadOptions { max_pixels: u64::MAX, ..LoadOptions::default() };
+    let color = decoder(open(path)?, path, &unlimited)?.color_type();
+    Ok(match color.bytes_per_pixel() / color.channel_count().max(1) {
+        0 | 1 => BitDepth::Eight,
+        _ => BitDepth::Sixteen,
+    })
 }
 
 fn open(path: &Path) -> Result<BufReader<std::fs::File>> {

@@ -1,15 +1,15 @@
 //! `gdl cyclegan`: unpaired translation between two sets of pictures.
 
-mod bar;
-mod convert;
 mod train;
 mod translate;
 
-pub(crate) use bar::TrainingBar;
-
-use super::Context;
+use super::{
+    Context, Kind,
+    translation::{ConvertArgs, convert},
+};
 use anyhow::Result;
 use clap::Subcommand;
+use gdl_cyclegan::NETS;
 
 /// What to do with a CycleGAN.
 #[derive(Debug, Subcommand)]
@@ -19,7 +19,7 @@ pub(crate) enum CycleGanCommand {
     /// Translate pictures with a trained run, or with a generator of pytorch-CycleGAN-and-pix2pix
     Translate(translate::TranslateArgs),
     /// Write a run's networks, or one network's file, for pytorch-CycleGAN-and-pix2pix
-    Convert(convert::ConvertArgs),
+    Convert(ConvertArgs),
 }
 
 /// Runs `gdl cyclegan …`.
@@ -27,6 +27,6 @@ pub(crate) fn run(command: &CycleGanCommand, context: &Context) -> Result<()> {
     match command {
         CycleGanCommand::Train(args) => train::train(args, context),
         CycleGanCommand::Translate(args) => translate::translate(args, context),
-        CycleGanCommand::Convert(args) => convert::convert(args, context),
+        CycleGanCommand::Convert(args) => convert(args, Kind::CycleGan, &NETS, context),
     }
 }

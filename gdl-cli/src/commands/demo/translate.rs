@@ -1,7 +1,7 @@
 //! The demo's CycleGAN: two drawn domains, unpaired in training, scored against the truth afterwards.
 
 use super::{Demo, page::Page};
-use crate::commands::cyclegan::TrainingBar;
+use crate::commands::translation::TrainingBar;
 use anyhow::Result;
 use candle_core::Tensor;
 use gdl_cyclegan::{

@@ -1,5 +1,8 @@
 use crate::builtin::Domain;
-use crate::{CycleGanConfig, DataConfig, DataSpec, DiscriminatorConfig, Error, GeneratorConfig, Result};
+use crate::{
+    AlignedConfig, CycleGanConfig, DataConfig, DataSpec, DiscriminatorConfig, Error, GeneratorConfig,
+    Pix2PixConfig, Result,
+};
 use gdl_blocks::Upsampling;
 use gdl_train::{AdamConfig, Schedule};
 use serde::{Deserialize, Serialize};
@@ -8,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
-    /// So many times through the larger domain.
+    /// So many times through the pictures, or the larger domain.
     Epochs(u64),
     /// So many batches.
     Steps(u64),
@@ -20,10 +23,10 @@ pub enum Length {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LrPolicy {
-    /// Constant, then in a line to 0 over the share [`TrainerConfig::decay`] at the end; the default.
+    /// Constant, then in a line to 0 over the share [`TrainingConfig::decay`] at the end; the default.
     #[default]
     Linear,
-    /// A tenth every [`TrainerConfig::lr_decay_iters`].
+    /// A tenth every [`TrainingConfig::lr_decay_iters`].
     Step,
     /// A fifth whenever the generators' mean loss of an epoch has not fallen by 1% for more than 5 epochs. (The reference's
     /// scheduler is never shown a loss, and so lowers the rate every 6 epochs.)
@@ -32,6 +35,12 @@ pub enum LrPolicy {
     /// rises again in the second.)
     Cosine,
 }
+
+/// A training of a [`CycleGan`](crate::CycleGan).
+pub type TrainerConfig = TrainingConfig<CycleGanConfig, DataConfig>;
+
+/// A training of a [`Pix2Pix`](crate::Pix2Pix).
+pub type Pix2PixTrainerConfig = TrainingConfig<Pix2PixConfig, AlignedConfig>;
 
 /// A training: the model, the data and the course of it.
 ///
@@ -46,13 +55,13 @@ pub enum LrPolicy {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TrainerConfig {
+pub struct TrainingConfig<C, D> {
     /// Networks, losses and optimizers.
     #[serde(default)]
-    pub model: CycleGanConfig,
-    /// The two domains.
-    pub data: DataConfig,
-    /// Pictures of each domain per step; 1 by default.
+    pub model: C,
+    /// The pictures.
+    pub data: D,
+    /// Pictures (of each domain) per step; 1 by default.
     #[serde(default = "one")]
     pub batch: usize,
     /// How long; 200 epochs by default.
@@ -100,11 +109,11 @@ fn five_hundred() -> u64 {
     500
 }
 
-impl TrainerConfig {
+impl<C: Default, D> TrainingConfig<C, D> {
     /// The reference's training of the default model on these data.
-    pub fn new(data: DataConfig) -> Self {
+    pub fn new(data: D) -> Self {
         Self {
-            model: CycleGanConfig::default(),
+            model: C::default(),
             data,
             batch: one(),
             length: two_hundred_epochs(),
@@ -115,7 +124,9 @@ impl TrainerConfig {
             sample_every: five_hundred(),
         }
     }
+}
 
+impl TrainerConfig {
     /// The demonstration: small networks on the two built-in domains at 64x64.
     ///
     /// What so short a training needs differs from the reference: a residual generator that halves its maps only once,
@@ -140,13 +151,11 @@ impl TrainerConfig {
         };
         Self { model, length: Length::Steps(1600), checkpoint_every: 0, sample_every: 400, ..Self::new(data) }
     }
+}
 
-    /// Checks settings that came from outside.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] naming the first that is out of its range.
-    pub fn validate(&self) -> Result<()> {
-        self.model.validate()?;
+impl<C, D> TrainingConfig<C, D> {
+    /// Checks what does not depend on the method: length, batch and learning rate.
+    pub(crate) fn check_course(&self) -> Result<()> {
         let setting = |key, message: String| Err(Error::Setting { key, message });
         if self.batch == 0 {
             return setting("batch", "must be at least 1, not 0".into());
@@ -157,24 +166,31 @@ impl TrainerConfig {
         if self.lr_decay_iters == 0 {
             return setting("lr_decay_iters", "must be at least 1, not 0".into());
         }
-        let (size, multiple) = (self.data.size, self.model.generator.multiple());
-        if size < self.model.generator.min_size() || size % multiple != 0 {
-            let message = format!(
-                "must be a multiple of {multiple} for this generator and at least {}, not {size}",
-                self.model.generator.min_size()
-            );
-            return setting("size", message);
-        }
-        let smallest = self.model.discriminator.min_size();
-        if size < smallest {
-            return setting(
-                "size",
-                format!("must be at least {smallest} for this discriminator, not {size}"),
-            );
-        }
         match self.length {
             Length::Epochs(0) => setting("epochs", "must be at least 1, not 0".into()),
             Length::Steps(0) => setting("steps", "must be at least 1, not 0".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the networks can be trained on pictures of that side.
+    pub(crate) fn check_size(
+        &self,
+        size: usize,
+        generator: &GeneratorConfig,
+        discriminator: &DiscriminatorConfig,
+    ) -> Result<()> {
+        let setting = |message: String| Err(Error::Setting { key: "size", message });
+        let (multiple, smallest) = (generator.multiple(), generator.min_size());
+        if size < smallest || !size.is_multiple_of(multiple) {
+            return setting(format!(
+                "must be a multiple of {multiple} for this generator and at least {smallest}, not {size}"
+            ));
+        }
+        match discriminator.min_size() {
+            smallest if size < smallest => {
+                setting(format!("must be at least {smallest} for this discriminator, not {size}"))
+            }
             _ => Ok(()),
         }
     }

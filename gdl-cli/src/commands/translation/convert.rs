@@ -1,9 +1,9 @@
-//! `gdl cyclegan convert`
+//! `gdl cyclegan convert` and `gdl pix2pix convert`
 
 use crate::commands::{Context, Kind};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
-use gdl_cyclegan::{NETS, NetFile};
+use gdl_cyclegan::NetFile;
 use gdl_train::RunDir;
 use std::path::PathBuf;
 
@@ -13,13 +13,13 @@ enum Format {
     Safetensors,
 }
 
-/// Flags of `gdl cyclegan convert`.
+/// Flags of both.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     /// A run's directory, or the file of one network: .pth or .safetensors
     #[arg(value_name = "RUN")]
     input: PathBuf,
-    /// For a run, a directory for latest_net_G_A.pth and the other three; for a file, a file that ends in .pth or .safetensors
+    /// For a run, a directory for latest_net_….pth of each network; for a file, a file that ends in .pth or .safetensors
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// Format of a run's files
@@ -27,8 +27,8 @@ pub(crate) struct ConvertArgs {
     format: Format,
 }
 
-/// Runs `gdl cyclegan convert`.
-pub(super) fn convert(args: &ConvertArgs, context: &Context) -> Result<()> {
+/// Writes the networks of a run of that kind, or one network's file, for the reference.
+pub(crate) fn convert(args: &ConvertArgs, kind: Kind, nets: &[&str], context: &Context) -> Result<()> {
     let (input, output) = (&args.input, &args.output);
     if input.is_file() {
         ensure!(
@@ -40,11 +40,11 @@ pub(super) fn convert(args: &ConvertArgs, context: &Context) -> Result<()> {
         context.verbosity.say(format_args!("{}: 1 network", output.display()));
         return Ok(());
     }
-    Kind::CycleGan.check(input)?;
+    kind.check(input)?;
     let run = RunDir::open(input)?;
     // All of them first: a run without one leaves nothing behind.
-    let nets = NETS.map(|net| NetFile::of_run(&run, net).map(|file| (net, file)));
-    let nets = nets.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let nets = nets.iter().map(|net| NetFile::of_run(&run, net).map(|file| (net, file)));
+    let nets = nets.collect::<Result<Vec<_>, _>>()?;
     std::fs::create_dir_all(output)
         .with_context(|| format!("{}: cannot make this directory; choose another OUT", output.display()))?;
     let extension = match args.format {

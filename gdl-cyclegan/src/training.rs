@@ -1,18 +1,16 @@
-use crate::{
-    CycleGan, DataSpec, Error, ImagePool, Length, LrPolicy, NETS, Pretrained, Result, RoundTrip, StepLosses,
-    TrainerConfig, UnalignedData,
-};
+use crate::method::{ConfigOf, Losses, Method, Pairs};
+use crate::{CycleGan, Error, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip, StepLosses};
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::save_image;
 use gdl_kernels::rng::RngState;
-use gdl_train::{Checkpoint, MetricsLog, OnExisting, Plateau, RunDir, Schedule, Tensors};
+use gdl_train::{Checkpoint, MetricsLog, OnExisting, ParamStore, Plateau, RunDir, Schedule, Tensors};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct Step<L = StepLosses> {
     /// Its number, counted from 1.
     pub step: u64,
     /// How many there are to be.
@@ -22,25 +20,31 @@ pub struct Step {
     /// The learning rate it was taken with.
     pub learning_rate: f64,
     /// The losses before it.
-    pub losses: StepLosses,
+    pub losses: L,
 }
 
-/// What [`Trainer::run`] tells as it goes.
+/// What [`Training::run`] tells as it goes.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum Event<L = StepLosses> {
     /// A step has been taken.
-    Step(Step),
+    Step(Step<L>),
     /// A sheet of samples has been written.
     Samples(PathBuf),
     /// A checkpoint has been written, after so many steps.
     Checkpoint(u64),
 }
 
-/// Trains a [`CycleGan`], with or without a run directory to keep it in.
+/// Trains a [`CycleGan`].
+pub type Trainer = Training<CycleGan>;
+
+/// Trains a [`Pix2Pix`].
+pub type Pix2PixTrainer = Training<Pix2Pix>;
+
+/// Trains by one of the [`Method`]s, with or without a run directory to keep it in.
 ///
 /// A run directory is that of [`RunDir`]; the weights have the reference's names behind the network's (`net_G_A.model.1.weight`),
-/// and `samples/step-N.png` are sheets as of [`RoundTrip::sheet`]. Stopped after N steps and resumed for M, a training
+/// and `samples/step-N.png` are sheets as of [`Method::sheet`]. Stopped after N steps and resumed for M, a training
 /// gives exactly what N+M steps at once give, on the same machine and device.
 ///
 /// # Example
@@ -68,10 +72,10 @@ pub enum Event {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Trainer {
-    config: TrainerConfig,
-    model: CycleGan,
-    data: UnalignedData,
+pub struct Training<M: Method> {
+    config: ConfigOf<M>,
+    model: M,
+    data: M::Data,
     schedule: Schedule,
     course: Course,
     device: Device,
@@ -84,7 +88,7 @@ pub struct Trainer {
 #[serde(deny_unknown_fields)]
 struct State {
     noise: RngState,
-    pools: [RngState; 2],
+    pools: Vec<RngState>,
     #[serde(default)]
     course: Course,
 }
@@ -111,17 +115,15 @@ impl Course {
     }
 }
 
-const POOLS: [&str; 2] = ["pool_B", "pool_A"];
-
-impl Trainer {
+impl<M: Method> Training<M> {
     /// A training that is kept in memory alone.
     ///
     /// # Errors
     /// When a setting is out of its range, or the data cannot be found.
-    pub fn new(config: TrainerConfig, device: &Device) -> Result<Self> {
-        config.validate()?;
-        let data = UnalignedData::open(&config.data, config.model.seed)?;
-        let model = CycleGan::new(&config.model, DType::F32, device)?;
+    pub fn new(config: ConfigOf<M>, device: &Device) -> Result<Self> {
+        M::validate(&config)?;
+        let data = M::Data::open(&config.data, M::seed(&config.model))?;
+        let model = M::build(&config.model, DType::F32, device)?;
         let schedule = config.schedule();
         let course = Course::default();
         Ok(Self { config, model, data, schedule, course, device: device.clone(), step: 0, run: None })
@@ -133,7 +135,7 @@ impl Trainer {
     /// Those of [`new`](Self::new), and where the directory holds something already or cannot be made.
     pub fn create(
         dir: impl AsRef<Path>,
-        config: TrainerConfig,
+        config: ConfigOf<M>,
         on_existing: OnExisting,
         device: &Device,
     ) -> Result<Self> {
@@ -142,21 +144,12 @@ impl Trainer {
 
     fn create_with(
         dir: &Path,
-        mut config: TrainerConfig,
+        mut config: ConfigOf<M>,
         on_existing: OnExisting,
         device: &Device,
-        begin: impl FnOnce(&CycleGan) -> Result<()>,
+        begin: impl FnOnce(&M) -> Result<()>,
     ) -> Result<Self> {
-        // Resumed from another directory, the run must find the same pictures.
-        for spec in [&mut config.data.a, &mut config.data.b] {
-            if let DataSpec::Folder(path) = spec {
-                *path = std::path::absolute(&*path).map_err(|source| Error::Io {
-                    action: "find",
-                    path: path.clone(),
-                    source,
-                })?;
-            }
-        }
+        M::Data::absolute(&mut config.data)?;
         let mut trainer = Self::new(config, device)?;
         begin(&trainer.model)?;
         let run = RunDir::create(dir, &trainer.config, on_existing)?;
@@ -172,12 +165,14 @@ impl Trainer {
     /// Those of [`create`](Self::create), and when the weights do not fit; then no directory is made.
     pub fn create_from(
         dir: impl AsRef<Path>,
-        config: TrainerConfig,
+        config: ConfigOf<M>,
         pretrained: &Pretrained,
         on_existing: OnExisting,
         device: &Device,
     ) -> Result<Self> {
-        Self::create_with(dir.as_ref(), config, on_existing, device, |model| pretrained.load_into(model))
+        Self::create_with(dir.as_ref(), config, on_existing, device, |model| {
+            pretrained.load_into(model.stores())
+        })
     }
 
     /// Goes on from the last checkpoint of a run directory.
@@ -195,12 +190,12 @@ impl Trainer {
     }
 
     /// The configuration.
-    pub fn config(&self) -> &TrainerConfig {
+    pub fn config(&self) -> &ConfigOf<M> {
         &self.config
     }
 
     /// The networks.
-    pub fn model(&self) -> &CycleGan {
+    pub fn model(&self) -> &M {
         &self.model
     }
 
@@ -221,7 +216,7 @@ impl Trainer {
     ///
     /// # Errors
     /// When a picture cannot be read, and [`Error::NotFinite`] when a loss is no number any more.
-    pub fn train_step(&mut self) -> Result<Step> {
+    pub fn train_step(&mut self) -> Result<Step<M::Losses>> {
         let first = self.step * self.config.batch as u64;
         let epoch = first / self.data.epoch_len();
         let place = match self.config.length {
@@ -229,7 +224,7 @@ impl Trainer {
             Length::Epochs(_) => epoch,
         };
         let factor = self.schedule.factor(place) * self.course.plateau.current();
-        let learning_rate = self.config.model.optimizer.learning_rate * factor;
+        let learning_rate = M::base_rate(&self.config.model) * factor;
         self.model.set_learning_rate(learning_rate);
         let (a, b) = self.data.batch(first, self.config.batch)?;
         let losses = self.model.train_step(&a.to_device(&self.device)?, &b.to_device(&self.device)?)?;
@@ -253,13 +248,13 @@ impl Trainer {
     ///
     /// # Errors
     /// Those of [`train_step`](Self::train_step), and when the directory cannot be written.
-    pub fn run(&mut self, mut observer: impl FnMut(&Event) -> ControlFlow<()>) -> Result<()> {
+    pub fn run(&mut self, mut observer: impl FnMut(&Event<M::Losses>) -> ControlFlow<()>) -> Result<()> {
         let total = self.total_steps();
         let mut saved = None;
         while self.step < total {
             let step = self.train_step()?;
             if let Some((_, metrics)) = &mut self.run {
-                let mut values = step.losses.named().to_vec();
+                let mut values = step.losses.named();
                 values.extend([("learning_rate", step.learning_rate), ("epoch", step.epoch as f64)]);
                 metrics.append(step.step, &values)?;
             }
@@ -285,6 +280,74 @@ impl Trainer {
         Ok(())
     }
 
+    fn write_samples(&self) -> Result<Option<PathBuf>> {
+        let Some((run, _)) = &self.run else { return Ok(None) };
+        let folder = run.path().join("samples");
+        std::fs::create_dir_all(&folder).map_err(|source| Error::Io {
+            action: "create",
+            path: folder.clone(),
+            source,
+        })?;
+        let path = folder.join(format!("step-{:08}.png", self.step));
+        save_image(&self.model.sheet(&self.data.shown(4)?)?, &path)?;
+        Ok(Some(path))
+    }
+
+    /// Writes a checkpoint; false when there is no run directory.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the last one is still in place.
+    pub fn save(&self) -> Result<bool> {
+        let Some((run, _)) = &self.run else { return Ok(false) };
+        let model = &self.model;
+        let weights = model.stores().into_iter().flat_map(|(net, store)| {
+            store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
+        });
+        let pools: Vec<_> = model.pools().into_iter().map(|(name, pool)| (name, pool.state())).collect();
+        let state = State {
+            noise: model.noise().state(),
+            pools: pools.iter().map(|(_, (_, rng))| rng.clone()).collect(),
+            course: self.course.clone(),
+        };
+        let mut checkpoint = Checkpoint::new(self.step, weights.collect()).with_state(&state)?;
+        for (name, optimizer) in model.optimizers() {
+            checkpoint = checkpoint.with_optimizer(name, optimizer)?;
+        }
+        for (name, (images, _)) in pools {
+            let named = images.into_iter().enumerate().map(|(i, image)| (format!("{i:06}"), image));
+            checkpoint = checkpoint.with_tensors(name, named.collect());
+        }
+        run.save_checkpoint(&checkpoint)?;
+        Ok(true)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+        let nets = self.model.stores();
+        let known: Vec<_> = nets.iter().map(|(net, _)| *net).collect();
+        load_nets(path, &checkpoint.weights, &nets, &known)?;
+        for (name, optimizer) in self.model.optimizers_mut() {
+            checkpoint.restore_optimizer(name, optimizer)?;
+        }
+        let state: State = checkpoint.state()?;
+        self.model.noise().set_state(&state.noise)?;
+        let pools = self.model.pools_mut();
+        if pools.len() != state.pools.len() {
+            let message = format!("it tells of {} pools, not {}", state.pools.len(), pools.len());
+            return Err(Error::Checkpoint { path: path.to_path_buf(), message });
+        }
+        for ((name, pool), rng) in pools.into_iter().zip(&state.pools) {
+            let images = checkpoint.tensors.get(name).into_iter().flat_map(|images| images.values());
+            let images: Vec<_> =
+                images.map(|image| image.to_device(&self.device)).collect::<candle_core::Result<_>>()?;
+            pool.set_state(images, rng)?;
+        }
+        self.course = state.course;
+        self.step = checkpoint.step;
+        Ok(())
+    }
+}
+
+impl Trainer {
     /// Round trips of `count` pairs of pictures: of scenes not trained on for the built-in domains, else of the first samples.
     ///
     /// # Errors
@@ -299,76 +362,19 @@ impl Trainer {
             })
             .collect()
     }
-
-    fn write_samples(&self) -> Result<Option<PathBuf>> {
-        let Some((run, _)) = &self.run else { return Ok(None) };
-        let folder = run.path().join("samples");
-        std::fs::create_dir_all(&folder).map_err(|source| Error::Io {
-            action: "create",
-            path: folder.clone(),
-            source,
-        })?;
-        let path = folder.join(format!("step-{:08}.png", self.step));
-        save_image(&RoundTrip::sheet(&self.samples(4)?)?, &path)?;
-        Ok(Some(path))
-    }
-
-    /// Writes a checkpoint; false when there is no run directory.
-    ///
-    /// # Errors
-    /// When it cannot be written; then the last one is still in place.
-    pub fn save(&self) -> Result<bool> {
-        let Some((run, _)) = &self.run else { return Ok(false) };
-        let model = &self.model;
-        let weights = model.stores().flat_map(|(net, store)| {
-            store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
-        });
-        let states = model.pools.each_ref().map(ImagePool::state);
-        let state = State {
-            noise: model.noise.state(),
-            pools: states.each_ref().map(|(_, rng)| rng.clone()),
-            course: self.course.clone(),
-        };
-        let mut checkpoint = Checkpoint::new(self.step, weights.collect())
-            .with_optimizer("G", &model.optimizer_g)?
-            .with_optimizer("D", &model.optimizer_d)?
-            .with_state(&state)?;
-        for (name, (images, _)) in POOLS.into_iter().zip(states) {
-            let named = images.into_iter().enumerate().map(|(i, image)| (format!("{i:06}"), image));
-            checkpoint = checkpoint.with_tensors(name, named.collect());
-        }
-        run.save_checkpoint(&checkpoint)?;
-        Ok(true)
-    }
-
-    fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
-        load_nets(path, &checkpoint.weights, self.model.stores(), true)?;
-        checkpoint.restore_optimizer("G", &mut self.model.optimizer_g)?;
-        checkpoint.restore_optimizer("D", &mut self.model.optimizer_d)?;
-        let state: State = checkpoint.state()?;
-        self.model.noise.set_state(&state.noise)?;
-        for ((pool, name), rng) in self.model.pools.iter_mut().zip(POOLS).zip(&state.pools) {
-            let images = checkpoint.tensors.get(name).into_iter().flat_map(|images| images.values());
-            let images: Vec<_> =
-                images.map(|image| image.to_device(&self.device)).collect::<candle_core::Result<_>>()?;
-            pool.set_state(images, rng)?;
-        }
-        self.course = state.course;
-        self.step = checkpoint.step;
-        Ok(())
-    }
 }
 
-/// Gives networks their weights out of one file's tensors. With `all`, none may be left over.
-pub(crate) fn load_nets<'a>(
+/// Gives networks their weights out of the tensors of a run, whose networks are the `known`: no tensor may belong to none.
+pub(crate) fn load_nets(
     path: &Path,
     weights: &Tensors,
-    nets: impl Iterator<Item = (&'static str, &'a gdl_train::ParamStore)>,
-    all: bool,
+    nets: &[(&'static str, &ParamStore)],
+    known: &[&str],
 ) -> Result<()> {
-    let net_of = |key: &str| NETS.into_iter().find(|net| key.starts_with(&format!("{net}.")));
-    if all && let Some(key) = weights.keys().find(|key| net_of(key).is_none()) {
-        let message = format!("the tensor {key} belongs to no network (expected {})", NETS.join(", "));
+    let is_known =
+        |key: &str| known.iter().any(|net| key.strip_prefix(net).is_some_and(|rest| rest.starts_with('.')));
+    if let Some(key) = weights.keys().find(|key| !is_known(key)) {
+        let message = format!("the tensor {key} belongs to no network (expected {})", known.join(", "));
         return Err(Error::Checkpoint { path: path.to_path_buf(), message });
     }
     for (net, store) in nets {

@@ -1,0 +1,20 @@
+//! What `gdl cyclegan` and `gdl pix2pix` share: flags of networks and training, the bar, pictures in and out, conversion.
+
+mod bar;
+mod convert;
+mod course;
+mod networks;
+mod pictures;
+mod train;
+
+pub(crate) use bar::TrainingBar;
+pub(crate) use convert::{ConvertArgs, convert};
+pub(crate) use course::CourseArgs;
+pub(crate) use networks::NetworkArgs;
+pub(crate) use pictures::Pictures;
+pub(crate) use train::{check_pictures, finish};
+
+/// Every flag of the shared sets, for those that exclude them.
+pub(crate) fn settings() -> Vec<&'static str> {
+    [networks::FLAGS.as_slice(), course::FLAGS.as_slice()].concat()
+}

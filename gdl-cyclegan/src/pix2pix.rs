@@ -1,0 +1,214 @@
+use crate::judge::Judge;
+use crate::method::{ConfigOf, Losses, Method};
+use crate::round_trip::to_picture;
+use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::ModuleT;
+use gdl_kernels::rng::{Rng, SharedRng};
+use gdl_train::{Adam, Optimizer, ParamStore};
+use serde::{Deserialize, Serialize};
+
+/// A generator that learns from pairs, the discriminator that judges it, and what trains them.
+///
+/// The discriminator sees the picture together with its translation. The names are the reference's: `net_G` and `net_D`.
+///
+/// # Example
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use gdl_cyclegan::{DiscriminatorConfig, GeneratorConfig, NormKind, Pix2Pix, Pix2PixConfig};
+///
+/// let config = Pix2PixConfig {
+///     generator: GeneratorConfig::unet(3).base_channels(2).norm(NormKind::Batch),
+///     discriminator: DiscriminatorConfig::basic(6).base_channels(2).n_layers(1),
+///     ..Pix2PixConfig::default()
+/// };
+/// let mut model = Pix2Pix::new(&config, DType::F32, &Device::Cpu)?;
+/// let a = Tensor::zeros((1, 3, 16, 16), DType::F32, &Device::Cpu)?; // in [-1, 1]
+/// let b = Tensor::ones((1, 3, 16, 16), DType::F32, &Device::Cpu)?; // what `a` should become
+/// let losses = model.train_step(&a, &b)?;
+/// assert!(losses.l1 > 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// Isola et al. 2017; `models/pix2pix_model.py` of the reference: the same losses, the same order of updates.
+#[derive(Debug)]
+pub struct Pix2Pix {
+    config: Pix2PixConfig,
+    stores: [ParamStore; 2],
+    generator: Generator,
+    judge: Judge,
+    optimizer_g: Adam,
+    optimizer_d: Adam,
+    pool: ImagePool,
+    noise: SharedRng,
+}
+
+/// The names of the two networks, as the reference names their files.
+pub const PIX2PIX_NETS: [&str; 2] = ["net_G", "net_D"];
+
+/// The losses of one step of [`Pix2Pix`], by the names of the book and the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pix2PixLosses {
+    /// How far the discriminator is from taking the translation for real (`G_GAN`).
+    pub validity: f64,
+    /// L1 distance of the translation from its truth, times `lambda_l1` (`G_L1`).
+    pub l1: f64,
+    /// The discriminator's loss on real pairs.
+    pub d_real: f64,
+    /// The discriminator's loss on translated pairs, with the gradient penalty where there is one.
+    pub d_fake: f64,
+}
+
+impl Losses for Pix2PixLosses {
+    fn named(&self) -> Vec<(&'static str, f64)> {
+        vec![("validity", self.validity), ("l1", self.l1), ("d_real", self.d_real), ("d_fake", self.d_fake)]
+    }
+
+    fn generator(&self) -> f64 {
+        self.validity + self.l1
+    }
+
+    fn summary(&self) -> String {
+        format!(
+            "validity {:.3} L1 {:.3} discriminator {:.3}",
+            self.validity,
+            self.l1,
+            (self.d_real + self.d_fake) / 2.0
+        )
+    }
+}
+
+impl Pix2Pix {
+    /// Builds the networks, with weights drawn from the seed.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn new(config: &Pix2PixConfig, dtype: DType, device: &Device) -> Result<Self> {
+        config.validate()?;
+        let seed = config.seed;
+        let stores = PIX2PIX_NETS.map(|net| ParamStore::new(dtype, device, Rng::stream(seed, net).bits()));
+        let noise = SharedRng::from(Rng::stream(seed, "noise"));
+        let generator = Generator::new(&config.generator, Some(noise.clone()), stores[0].vb())?;
+        let judge = Judge::new(&config.discriminator, config.gan_loss, &stores[1])?;
+        let optimizer = |store: &ParamStore| Adam::new(store.trainable(), config.optimizer.clone());
+        let (optimizer_g, optimizer_d) = (optimizer(&stores[0])?, optimizer(&stores[1])?);
+        let pool = ImagePool::new(config.pool_size, Rng::stream(seed, "pool"));
+        Ok(Self { config: config.clone(), stores, generator, judge, optimizer_g, optimizer_d, pool, noise })
+    }
+
+    /// The configuration the model was built from.
+    pub fn config(&self) -> &Pix2PixConfig {
+        &self.config
+    }
+
+    /// The generator.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
+    /// One step: the discriminator on a real pair and a translated one, then the generator against the discriminator, which
+    /// stands still.
+    ///
+    /// # Shape
+    /// `a` (N, in_channels, H, W), and `b` (N, out_channels, H, W), what it should become, both in [-1, 1]; H and W multiples of
+    /// the generator's [`multiple`](crate::GeneratorConfig::multiple).
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Pix2PixLosses> {
+        let fake = self.generator.forward_t(a, true)?;
+        let fake_pair = self.pool.query(&Tensor::cat(&[a, &fake.detach()], 1)?)?;
+        let real_pair = Tensor::cat(&[a, b], 1)?;
+        let mut d_fake = self.judge.as_fake(&fake_pair)?;
+        let d_real = self.judge.as_real(&real_pair)?;
+        if let Some(penalty) = self.judge.penalty(&real_pair, &fake_pair, &self.noise)? {
+            // Twice, because half of the sum is minimised.
+            d_fake = (d_fake + (penalty * 2.0)?)?;
+        }
+        self.optimizer_d.step(&((&d_fake + &d_real)? * 0.5)?.backward()?)?;
+        let (d_fake, d_real) = (d_fake.detach(), d_real.detach());
+
+        let validity = self.judge.validity(&Tensor::cat(&[a, &fake], 1)?)?;
+        let l1 = ((&fake - b)?.abs()?.mean_all()? * self.config.lambda_l1)?;
+        self.optimizer_g.step(&(&validity + &l1)?.backward()?)?;
+        // One transfer from an accelerator, not four.
+        let all = [validity.detach(), l1.detach(), d_real, d_fake];
+        let values = Tensor::stack(&all, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let &[validity, l1, d_real, d_fake] = values.as_slice() else {
+            candle_core::bail!("Pix2Pix: a loss is not a scalar")
+        };
+        Ok(Pix2PixLosses { validity, l1, d_real, d_fake })
+    }
+}
+
+impl Method for Pix2Pix {
+    type Config = Pix2PixConfig;
+    type Data = AlignedData;
+    type Losses = Pix2PixLosses;
+
+    fn build(config: &Pix2PixConfig, dtype: DType, device: &Device) -> Result<Self> {
+        Self::new(config, dtype, device)
+    }
+
+    fn validate(config: &ConfigOf<Self>) -> Result<()> {
+        config.model.validate()?;
+        config.check_course()?;
+        config.check_size(config.data.size, &config.model.generator, &config.model.discriminator)
+    }
+
+    fn base_rate(config: &Pix2PixConfig) -> f64 {
+        config.optimizer.learning_rate
+    }
+
+    fn seed(config: &Pix2PixConfig) -> u64 {
+        config.seed
+    }
+
+    fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Pix2PixLosses> {
+        Self::train_step(self, a, b)
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.optimizer_g.set_learning_rate(learning_rate);
+        self.optimizer_d.set_learning_rate(learning_rate);
+    }
+
+    fn stores(&self) -> Vec<(&'static str, &ParamStore)> {
+        PIX2PIX_NETS.into_iter().zip(&self.stores).collect()
+    }
+
+    fn optimizers(&self) -> Vec<(&'static str, &Adam)> {
+        vec![("G", &self.optimizer_g), ("D", &self.optimizer_d)]
+    }
+
+    fn optimizers_mut(&mut self) -> Vec<(&'static str, &mut Adam)> {
+        vec![("G", &mut self.optimizer_g), ("D", &mut self.optimizer_d)]
+    }
+
+    fn pools(&self) -> Vec<(&'static str, &ImagePool)> {
+        vec![("pool", &self.pool)]
+    }
+
+    fn pools_mut(&mut self) -> Vec<(&'static str, &mut ImagePool)> {
+        vec![("pool", &mut self.pool)]
+    }
+
+    fn noise(&self) -> &SharedRng {
+        &self.noise
+    }
+
+    /// Rows of picture, translation and truth.
+    fn sheet(&self, pairs: &[(Tensor, Tensor)]) -> Result<Tensor> {
+        let device = self.stores[0].device();
+        let rows = pairs
+            .iter()
+            .map(|(a, b)| {
+                let fake = self.generator.translate(&a.unsqueeze(0)?.to_device(device)?)?.squeeze(0)?;
+                Ok(vec![to_picture(a)?, to_picture(&fake)?, to_picture(b)?])
+            })
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        Ok(gdl_image_io::grid(&rows, 2)?)
+    }
+}
