@@ -13,7 +13,7 @@ pub trait Method: Sized + Debug {
     /// Networks, losses and optimizers.
     type Config: Clone + PartialEq + Debug + Default + Serialize + DeserializeOwned;
     /// Where the pictures come from.
-    type Data: Pairs;
+    type Data: Pairs + Send + Sync + 'static;
     /// What a step gives.
     type Losses: Losses;
 

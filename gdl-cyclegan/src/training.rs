@@ -1,3 +1,4 @@
+use crate::ahead::Ahead;
 use crate::method::{ConfigOf, Losses, Method, Pairs};
 use crate::{CycleGan, Error, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip, StepLosses};
 use candle_core::{DType, Device, Tensor};
@@ -7,6 +8,7 @@ use gdl_train::{Checkpoint, MetricsLog, OnExisting, ParamStore, Plateau, RunDir,
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +47,8 @@ pub type Pix2PixTrainer = Training<Pix2Pix>;
 ///
 /// A run directory is that of [`RunDir`]; the weights have the reference's names behind the network's (`net_G_A.model.1.weight`),
 /// and `samples/step-N.png` are sheets as of [`Method::sheet`]. Stopped after N steps and resumed for M, a training
-/// gives exactly what N+M steps at once give, on the same machine and device.
+/// gives exactly what N+M steps at once give, on the same machine and device. Pictures are read and augmented by a thread of
+/// their own while the step before is computed.
 ///
 /// # Example
 /// ```
@@ -75,7 +78,8 @@ pub type Pix2PixTrainer = Training<Pix2Pix>;
 pub struct Training<M: Method> {
     config: ConfigOf<M>,
     model: M,
-    data: M::Data,
+    data: Arc<M::Data>,
+    ahead: Ahead,
     schedule: Schedule,
     course: Course,
     device: Device,
@@ -122,11 +126,12 @@ impl<M: Method> Training<M> {
     /// When a setting is out of its range, or the data cannot be found.
     pub fn new(config: ConfigOf<M>, device: &Device) -> Result<Self> {
         M::validate(&config)?;
-        let data = M::Data::open(&config.data, M::seed(&config.model))?;
+        let data = Arc::new(M::Data::open(&config.data, M::seed(&config.model))?);
         let model = M::build(&config.model, DType::F32, device)?;
         let schedule = config.schedule();
         let course = Course::default();
-        Ok(Self { config, model, data, schedule, course, device: device.clone(), step: 0, run: None })
+        let (ahead, device) = (Ahead::default(), device.clone());
+        Ok(Self { config, model, data, ahead, schedule, course, device, step: 0, run: None })
     }
 
     /// A training kept in a new run directory.
@@ -226,7 +231,8 @@ impl<M: Method> Training<M> {
         let factor = self.schedule.factor(place) * self.course.plateau.current();
         let learning_rate = M::base_rate(&self.config.model) * factor;
         self.model.set_learning_rate(learning_rate);
-        let (a, b) = self.data.batch(first, self.config.batch)?;
+        let steps = self.step..self.total_steps();
+        let (a, b) = self.ahead.batch(&self.data, steps, self.config.batch)?;
         let losses = self.model.train_step(&a.to_device(&self.device)?, &b.to_device(&self.device)?)?;
         let step = self.step + 1;
         for (loss, value) in losses.named() {
