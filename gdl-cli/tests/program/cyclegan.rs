@@ -39,6 +39,26 @@ fn pictures_of_any_size_keep_their_name_and_size() {
 }
 
 #[test]
+fn a_dry_run_tells_and_writes_nothing() {
+    let dir = Dir::stocked();
+    let before = dir.tree();
+    for command in [
+        format!("cyclegan train --a a --b b {SMALL}"),
+        format!("pix2pix train --pairs b {SMALL} --no_dropout"),
+    ] {
+        let said = dir.succeeds(&format!("{command} --out run --epochs 3 --dry-run --quiet"));
+        assert_eq!(said.stderr, "");
+        let report: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let sum: u64 = report["parameters"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+        assert!(sum > 0 && report["total_parameters"] == sum, "{report}");
+        assert_eq!(report["steps"], 9);
+        assert!(report["seconds_per_step"].as_f64().unwrap() > 0.0, "{report}");
+    }
+    assert!(dir.tree() == before);
+    dir.misused("cyclegan train --out run --resume --dry-run", &["--resume", "--dry-run"]);
+}
+
+#[test]
 fn sixteen_bits_stay_sixteen() {
     let dir = trained();
     let deep = SaveOptions { depth: BitDepth::Sixteen, ..SaveOptions::default() };

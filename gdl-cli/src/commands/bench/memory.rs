@@ -1,6 +1,6 @@
 /// The largest resident memory of this process so far, in MiB; none where the system does not say.
 #[cfg(unix)]
-pub(super) fn peak_rss_mb() -> Option<u64> {
+pub(crate) fn peak_rss_mb() -> Option<u64> {
     use nix::sys::resource::{UsageWho, getrusage};
     let peak = u64::try_from(getrusage(UsageWho::RUSAGE_SELF).ok()?.max_rss()).ok()?;
     // Apple counts bytes, the others KiB.
@@ -8,6 +8,6 @@ pub(super) fn peak_rss_mb() -> Option<u64> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn peak_rss_mb() -> Option<u64> {
+pub(crate) fn peak_rss_mb() -> Option<u64> {
     None
 }

@@ -1,6 +1,6 @@
 //! `gdl bench`: how long one step of each training loop takes, and how much memory.
 
-mod memory;
+pub(crate) mod memory;
 mod paint;
 mod write;
 

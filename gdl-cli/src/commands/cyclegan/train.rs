@@ -56,6 +56,9 @@ pub(crate) struct TrainArgs {
     pool_size: usize,
     #[command(flatten)]
     course: CourseArgs,
+    /// Take three steps, print parameters, memory and time as a line of JSON, and write nothing
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with
     #[arg(long, conflicts_with_all = translation::settings(),
         conflicts_with_all = ["a", "b", "init_from", "dropout", "gan_mode", "lambda_a", "lambda_b", "lambda_identity", "pool_size"])]
@@ -94,31 +97,42 @@ impl TrainArgs {
         Ok(self.course.training(model, data))
     }
 
-    fn create(&self, context: &Context) -> Result<Trainer> {
-        for spec in [&self.a, &self.b].into_iter().flatten() {
-            translation::check_pictures(spec)?;
-        }
-        let (out, device) = (&self.out, &context.device);
+    /// The networks to begin with, if any were given.
+    fn pretrained(&self, context: &Context) -> Result<Option<Pretrained>> {
         if self.init_from.is_empty() {
-            return Ok(Trainer::create(out, self.config(None)?, OnExisting::Refuse, device)?);
+            return Ok(None);
         }
         let pretrained = Pretrained::open(&self.init_from, &NETS)?;
-        let config = self.config(Some(&pretrained))?;
-        let trainer = Trainer::create_from(out, config, &pretrained, OnExisting::Refuse, device)?;
         let nets: Vec<_> = pretrained.nets().collect();
         context.verbosity.say(format_args!("begins with {}", nets.join(", ")));
-        Ok(trainer)
+        Ok(Some(pretrained))
+    }
+
+    fn create(&self, context: &Context) -> Result<Trainer> {
+        let pretrained = self.pretrained(context)?;
+        let config = self.config(pretrained.as_ref())?;
+        let (out, device, refuse) = (&self.out, &context.device, OnExisting::Refuse);
+        Ok(match &pretrained {
+            Some(nets) => Trainer::create_from(out, config, nets, refuse, device)?,
+            None => Trainer::create(out, config, refuse, device)?,
+        })
     }
 }
 
 /// Runs `gdl cyclegan train`.
 pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let place = RunPlace::look(&args.out);
-    let trainer = if args.resume {
+    if args.resume {
         Kind::CycleGan.check(&args.out)?;
-        Trainer::resume(&args.out, &context.device)?
-    } else {
-        args.create(context)?
-    };
-    translation::finish(trainer, &place, &args.out, "gdl cyclegan", context)
+        let trainer = Trainer::resume(&args.out, &context.device)?;
+        return translation::finish(trainer, &place, &args.out, "gdl cyclegan", context);
+    }
+    for spec in [&args.a, &args.b].into_iter().flatten() {
+        translation::check_pictures(spec)?;
+    }
+    if args.dry_run {
+        let config = args.config(args.pretrained(context)?.as_ref())?;
+        return translation::dry_run(Trainer::new(config, &context.device)?, context);
+    }
+    translation::finish(args.create(context)?, &place, &args.out, "gdl cyclegan", context)
 }

@@ -53,6 +53,9 @@ pub(crate) struct TrainArgs {
     pool_size: usize,
     #[command(flatten)]
     course: CourseArgs,
+    /// Take three steps, print parameters, memory and time as a line of JSON, and write nothing
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with
     #[arg(long, conflicts_with_all = translation::settings(),
         conflicts_with_all = ["pairs", "direction", "init_from", "no_dropout", "gan_mode", "lambda_l1", "pool_size"])]
@@ -97,31 +100,42 @@ impl TrainArgs {
         Ok(self.course.training(model, data))
     }
 
-    fn create(&self, context: &Context) -> Result<Pix2PixTrainer> {
-        if let Some(pairs) = &self.pairs {
-            translation::check_pictures(pairs)?;
-        }
-        let (out, device) = (&self.out, &context.device);
+    /// The networks to begin with, if any were given.
+    fn pretrained(&self, context: &Context) -> Result<Option<Pretrained>> {
         if self.init_from.is_empty() {
-            return Ok(Pix2PixTrainer::create(out, self.config(None)?, OnExisting::Refuse, device)?);
+            return Ok(None);
         }
         let pretrained = Pretrained::open(&self.init_from, &PIX2PIX_NETS)?;
-        let config = self.config(Some(&pretrained))?;
-        let trainer = Pix2PixTrainer::create_from(out, config, &pretrained, OnExisting::Refuse, device)?;
         let nets: Vec<_> = pretrained.nets().collect();
         context.verbosity.say(format_args!("begins with {}", nets.join(", ")));
-        Ok(trainer)
+        Ok(Some(pretrained))
+    }
+
+    fn create(&self, context: &Context) -> Result<Pix2PixTrainer> {
+        let pretrained = self.pretrained(context)?;
+        let config = self.config(pretrained.as_ref())?;
+        let (out, device, refuse) = (&self.out, &context.device, OnExisting::Refuse);
+        Ok(match &pretrained {
+            Some(nets) => Pix2PixTrainer::create_from(out, config, nets, refuse, device)?,
+            None => Pix2PixTrainer::create(out, config, refuse, device)?,
+        })
     }
 }
 
 /// Runs `gdl pix2pix train`.
 pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let place = RunPlace::look(&args.out);
-    let trainer = if args.resume {
+    if args.resume {
         Kind::Pix2Pix.check(&args.out)?;
-        Pix2PixTrainer::resume(&args.out, &context.device)?
-    } else {
-        args.create(context)?
-    };
-    translation::finish(trainer, &place, &args.out, "gdl pix2pix", context)
+        let trainer = Pix2PixTrainer::resume(&args.out, &context.device)?;
+        return translation::finish(trainer, &place, &args.out, "gdl pix2pix", context);
+    }
+    if let Some(pairs) = &args.pairs {
+        translation::check_pictures(pairs)?;
+    }
+    if args.dry_run {
+        let config = args.config(args.pretrained(context)?.as_ref())?;
+        return translation::dry_run(Pix2PixTrainer::new(config, &context.device)?, context);
+    }
+    translation::finish(args.create(context)?, &place, &args.out, "gdl pix2pix", context)
 }

@@ -3,6 +3,7 @@
 mod bar;
 mod convert;
 mod course;
+mod dry_run;
 mod networks;
 mod pictures;
 mod train;
@@ -10,6 +11,7 @@ mod train;
 pub(crate) use bar::TrainingBar;
 pub(crate) use convert::{ConvertArgs, convert};
 pub(crate) use course::CourseArgs;
+pub(crate) use dry_run::dry_run;
 pub(crate) use networks::NetworkArgs;
 pub(crate) use pictures::Pictures;
 pub(crate) use train::{check_pictures, finish};
