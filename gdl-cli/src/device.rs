@@ -53,15 +53,23 @@ impl DeviceName {
     }
 }
 
+/// How often candle's own pool looks for work before it sleeps. By default so often that it takes a core from the kernels
+/// here after each of its operations.
+const SPIN_LIMIT: &str = "CANDLE_BARRIER_POOL_SPIN_LIMIT";
+
 /// Sets the number of threads that all kernels use; 0 leaves the choice to the machine.
 ///
 /// To be called first thing in the program: candle reads its number from the environment when it first computes.
 pub(crate) fn set_threads(threads: usize) -> Result<()> {
+    if std::env::var_os(SPIN_LIMIT).is_none() {
+        // SAFETY: the program has started no thread yet, so nothing can read the environment meanwhile.
+        unsafe { std::env::set_var(SPIN_LIMIT, "100") };
+    }
     if threads == 0 {
         return Ok(());
     }
     for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
-        // SAFETY: the program has started no thread yet, so nothing can read the environment meanwhile.
+        // SAFETY: as above.
         unsafe { std::env::set_var(name, threads.to_string()) };
     }
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads: the thread pool")

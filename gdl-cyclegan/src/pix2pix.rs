@@ -5,7 +5,7 @@ use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
-use gdl_train::{Adam, Optimizer, ParamStore};
+use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 use serde::{Deserialize, Serialize};
 
 /// A generator that learns from pairs, the discriminator that judges it, and what trains them.
@@ -127,12 +127,15 @@ impl Pix2Pix {
             // Twice, because half of the sum is minimised.
             d_fake = (d_fake + (penalty * 2.0)?)?;
         }
-        self.optimizer_d.step(&((&d_fake + &d_real)? * 0.5)?.backward()?)?;
+        let mut grads = Gradients::default();
+        grads.backward(&((&d_fake + &d_real)? * 0.5)?)?;
+        self.optimizer_d.step_taking(&mut grads)?;
         let (d_fake, d_real) = (d_fake.detach(), d_real.detach());
 
         let validity = self.judge.validity(&Tensor::cat(&[a, &fake], 1)?)?;
         let l1 = ((&fake - b)?.abs()?.mean_all()? * self.config.lambda_l1)?;
-        self.optimizer_g.step(&(&validity + &l1)?.backward()?)?;
+        grads.backward(&(&validity + &l1)?)?;
+        self.optimizer_g.step_taking(&mut grads)?;
         // One transfer from an accelerator, not four.
         let all = [validity.detach(), l1.detach(), d_real, d_fake];
         let values = Tensor::stack(&all, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
