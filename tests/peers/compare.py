@@ -36,10 +36,12 @@ def main():
     p.add_argument("--gdl", default=str(HERE.parents[1] / "target" / "release" / "gdl"))
     p.add_argument("--rounds", type=int, default=3, help="processes of each side")
     p.add_argument("--runs", type=int, default=5, help="timed steps of a process")
+    p.add_argument("--warmup", type=int, default=2, help="steps of a process before those")
     p.add_argument("--device", default="cpu")
     a = p.parse_args()
-    ours = [a.gdl, "bench", "--json", "--device", a.device, "--runs", str(a.runs)]
-    theirs = [sys.executable, str(HERE / "bench.py"), "--device", a.device, "--runs", str(a.runs)]
+    flags = ["--device", a.device, "--runs", str(a.runs), "--warmup", str(a.warmup)]
+    ours = [a.gdl, "bench", "--json", *flags]
+    theirs = [sys.executable, str(HERE / "bench.py"), *flags]
     listed = subprocess.run([a.gdl, "bench", "--list"], stdout=subprocess.PIPE, check=True, text=True).stdout
     jobs = a.jobs or [line.split()[0] for line in listed.splitlines()]
     print("| job | gdl, ms | PyTorch, ms | ratio | PyTorch kept, ms | ratio | gdl, MiB | PyTorch, MiB | ratio |")

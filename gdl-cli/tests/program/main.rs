@@ -1,6 +1,7 @@
 //! The program from outside: real files in; exit codes, messages and files out.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bench;
 mod common;
 mod cyclegan;
 mod nst;

@@ -3,7 +3,8 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 12] = [
+const FLAGS: [(&str, &[&str]); 13] = [
+    ("bench", &["JOB", "--list", "--runs", "--warmup", "--json"]),
     ("demo", &["--out", "--seed"]),
     (
         "nst",

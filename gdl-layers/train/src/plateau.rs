@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use gdl_train::Plateau;
 ///
-/// let mut plateau = Plateau { patience: 1, ..Plateau::default() };
+/// let mut plateau = Plateau::default();
+/// plateau.patience = 1;
 /// let factors: Vec<f64> = [4.0, 3.0, 3.0, 3.0, 2.0].map(|loss| plateau.observe(loss)).into();
 /// assert_eq!(factors, [1.0, 1.0, 1.0, 0.2, 0.2]);
 /// ```
