@@ -25,7 +25,7 @@ impl From<Tensor> for Style {
 /// What is minimised at one size: the targets taken from content and style, and the weights of the losses.
 ///
 /// `total = content_weight * content + style_weight * (mean over levels and taps of style) + tv_weight * tv`, see
-/// [`content_loss`], [`style_loss`] and [`tv_loss`].
+/// [`content_loss`](crate::content_loss), [`style_loss`] and [`tv_loss`].
 ///
 /// The statistics of several styles are averaged with their weights; the loss has then the same gradient
 /// as the average of their losses.

@@ -32,7 +32,7 @@ fn what_cannot_be_timed_is_said_in_one_line() {
     let dir = Dir::new();
     for (args, said) in [
         ("bench nothing", "there is no job nothing"),
-        ("bench", "--list"),
+        ("bench", "<JOB>"),
         ("bench char-lstm-step-h128x2 --runs 0", "at least 1"),
     ] {
         let run = dir.gdl(args);
