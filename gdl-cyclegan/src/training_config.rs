@@ -149,7 +149,7 @@ impl TrainerConfig {
             optimizer: AdamConfig { learning_rate: 1e-3, ..AdamConfig::gan() },
             ..CycleGanConfig::default()
         };
-        Self { model, length: Length::Steps(1500), checkpoint_every: 0, sample_every: 400, ..Self::new(data) }
+        Self { model, length: Length::Steps(1250), checkpoint_every: 0, sample_every: 400, ..Self::new(data) }
     }
 }
 
