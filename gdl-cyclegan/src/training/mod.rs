@@ -1,41 +1,20 @@
+mod checkpoint;
+mod course;
+mod event;
+
+pub(crate) use checkpoint::load_nets;
+pub use event::{Event, Step};
+
 use crate::ahead::Ahead;
 use crate::method::{ConfigOf, Losses, Method, Pairs};
-use crate::{CycleGan, Error, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip, StepLosses};
+use crate::{CycleGan, Error, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip};
 use candle_core::{DType, Device, Tensor};
+use course::Course;
 use gdl_image_io::save_image;
-use gdl_kernels::rng::RngState;
-use gdl_train::{Checkpoint, MetricsLog, OnExisting, ParamStore, Plateau, RunDir, Schedule, Tensors};
-use serde::{Deserialize, Serialize};
+use gdl_train::{MetricsLog, OnExisting, RunDir, Schedule};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// What a step did.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step<L = StepLosses> {
-    /// Its number, counted from 1.
-    pub step: u64,
-    /// How many there are to be.
-    pub total: u64,
-    /// The epoch it belongs to, counted from 0.
-    pub epoch: u64,
-    /// The learning rate it was taken with.
-    pub learning_rate: f64,
-    /// The losses before it.
-    pub losses: L,
-}
-
-/// What [`Training::run`] tells as it goes.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Event<L = StepLosses> {
-    /// A step has been taken.
-    Step(Step<L>),
-    /// A sheet of samples has been written.
-    Samples(PathBuf),
-    /// A checkpoint has been written, after so many steps.
-    Checkpoint(u64),
-}
 
 /// Trains a [`CycleGan`].
 pub type Trainer = Training<CycleGan>;
@@ -85,38 +64,6 @@ pub struct Training<M: Method> {
     device: Device,
     step: u64,
     run: Option<(RunDir, MetricsLog)>,
-}
-
-/// What a checkpoint holds beside weights, moments and images. The place in the data follows from the step.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    noise: RngState,
-    pools: Vec<RngState>,
-    #[serde(default)]
-    course: Course,
-}
-
-/// The learning rate's dependence on the losses, for [`LrPolicy::Plateau`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Course {
-    plateau: Plateau,
-    /// The generators' losses of the epoch so far, and how many.
-    sum: f64,
-    count: u64,
-}
-
-impl Course {
-    /// Takes the loss of a step, and with an epoch's last step the mean of them all.
-    fn observe(&mut self, loss: f64, epoch_ends: bool) {
-        self.sum += loss;
-        self.count += 1;
-        if epoch_ends {
-            self.plateau.observe(self.sum / self.count as f64);
-            (self.sum, self.count) = (0.0, 0);
-        }
-    }
 }
 
 impl<M: Method> Training<M> {
@@ -298,59 +245,6 @@ impl<M: Method> Training<M> {
         save_image(&self.model.sheet(&self.data.shown(4)?)?, &path)?;
         Ok(Some(path))
     }
-
-    /// Writes a checkpoint; false when there is no run directory.
-    ///
-    /// # Errors
-    /// When it cannot be written; then the last one is still in place.
-    pub fn save(&self) -> Result<bool> {
-        let Some((run, _)) = &self.run else { return Ok(false) };
-        let model = &self.model;
-        let weights = model.stores().into_iter().flat_map(|(net, store)| {
-            store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
-        });
-        let pools: Vec<_> = model.pools().into_iter().map(|(name, pool)| (name, pool.state())).collect();
-        let state = State {
-            noise: model.noise().state(),
-            pools: pools.iter().map(|(_, (_, rng))| rng.clone()).collect(),
-            course: self.course.clone(),
-        };
-        let mut checkpoint = Checkpoint::new(self.step, weights.collect()).with_state(&state)?;
-        for (name, optimizer) in model.optimizers() {
-            checkpoint = checkpoint.with_optimizer(name, optimizer)?;
-        }
-        for (name, (images, _)) in pools {
-            let named = images.into_iter().enumerate().map(|(i, image)| (format!("{i:06}"), image));
-            checkpoint = checkpoint.with_tensors(name, named.collect());
-        }
-        run.save_checkpoint(&checkpoint)?;
-        Ok(true)
-    }
-
-    fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
-        let nets = self.model.stores();
-        let known: Vec<_> = nets.iter().map(|(net, _)| *net).collect();
-        load_nets(path, &checkpoint.weights, &nets, &known)?;
-        for (name, optimizer) in self.model.optimizers_mut() {
-            checkpoint.restore_optimizer(name, optimizer)?;
-        }
-        let state: State = checkpoint.state()?;
-        self.model.noise().set_state(&state.noise)?;
-        let pools = self.model.pools_mut();
-        if pools.len() != state.pools.len() {
-            let message = format!("it tells of {} pools, not {}", state.pools.len(), pools.len());
-            return Err(Error::Checkpoint { path: path.to_path_buf(), message });
-        }
-        for ((name, pool), rng) in pools.into_iter().zip(&state.pools) {
-            let images = checkpoint.tensors.get(name).into_iter().flat_map(|images| images.values());
-            let images: Vec<_> =
-                images.map(|image| image.to_device(&self.device)).collect::<candle_core::Result<_>>()?;
-            pool.set_state(images, rng)?;
-        }
-        self.course = state.course;
-        self.step = checkpoint.step;
-        Ok(())
-    }
 }
 
 impl Trainer {
@@ -368,30 +262,4 @@ impl Trainer {
             })
             .collect()
     }
-}
-
-/// Gives networks their weights out of the tensors of a run, whose networks are the `known`: no tensor may belong to none.
-pub(crate) fn load_nets(
-    path: &Path,
-    weights: &Tensors,
-    nets: &[(&'static str, &ParamStore)],
-    known: &[&str],
-) -> Result<()> {
-    let is_known =
-        |key: &str| known.iter().any(|net| key.strip_prefix(net).is_some_and(|rest| rest.starts_with('.')));
-    if let Some(key) = weights.keys().find(|key| !is_known(key)) {
-        let message = format!("the tensor {key} belongs to no network (expected {})", known.join(", "));
-        return Err(Error::Checkpoint { path: path.to_path_buf(), message });
-    }
-    for (net, store) in nets {
-        let part = weights
-            .iter()
-            .filter_map(|(key, tensor)| {
-                let key = key.strip_prefix(net)?.strip_prefix('.')?;
-                Some((key.to_string(), tensor.clone()))
-            })
-            .collect();
-        store.load_tensors(&format!("{} ({net})", path.display()), &part)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,98 @@
+use super::{Course, Training};
+use crate::method::Method;
+use crate::{Error, Result};
+use gdl_kernels::rng::RngState;
+use gdl_train::{Checkpoint, ParamStore, Tensors};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What a checkpoint holds beside weights, moments and images. The place in the data follows from the step.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    noise: RngState,
+    pools: Vec<RngState>,
+    #[serde(default)]
+    course: Course,
+}
+
+impl<M: Method> Training<M> {
+    /// Writes a checkpoint; false when there is no run directory.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the last one is still in place.
+    pub fn save(&self) -> Result<bool> {
+        let Some((run, _)) = &self.run else { return Ok(false) };
+        let model = &self.model;
+        let weights = model.stores().into_iter().flat_map(|(net, store)| {
+            store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
+        });
+        let pools: Vec<_> = model.pools().into_iter().map(|(name, pool)| (name, pool.state())).collect();
+        let state = State {
+            noise: model.noise().state(),
+            pools: pools.iter().map(|(_, (_, rng))| rng.clone()).collect(),
+            course: self.course.clone(),
+        };
+        let mut checkpoint = Checkpoint::new(self.step, weights.collect()).with_state(&state)?;
+        for (name, optimizer) in model.optimizers() {
+            checkpoint = checkpoint.with_optimizer(name, optimizer)?;
+        }
+        for (name, (images, _)) in pools {
+            let named = images.into_iter().enumerate().map(|(i, image)| (format!("{i:06}"), image));
+            checkpoint = checkpoint.with_tensors(name, named.collect());
+        }
+        run.save_checkpoint(&checkpoint)?;
+        Ok(true)
+    }
+
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+        let nets = self.model.stores();
+        let known: Vec<_> = nets.iter().map(|(net, _)| *net).collect();
+        load_nets(path, &checkpoint.weights, &nets, &known)?;
+        for (name, optimizer) in self.model.optimizers_mut() {
+            checkpoint.restore_optimizer(name, optimizer)?;
+        }
+        let state: State = checkpoint.state()?;
+        self.model.noise().set_state(&state.noise)?;
+        let pools = self.model.pools_mut();
+        if pools.len() != state.pools.len() {
+            let message = format!("it tells of {} pools, not {}", state.pools.len(), pools.len());
+            return Err(Error::Checkpoint { path: path.to_path_buf(), message });
+        }
+        for ((name, pool), rng) in pools.into_iter().zip(&state.pools) {
+            let images = checkpoint.tensors.get(name).into_iter().flat_map(|images| images.values());
+            let images: Vec<_> =
+                images.map(|image| image.to_device(&self.device)).collect::<candle_core::Result<_>>()?;
+            pool.set_state(images, rng)?;
+        }
+        self.course = state.course;
+        self.step = checkpoint.step;
+        Ok(())
+    }
+}
+
+/// Gives networks their weights out of the tensors of a run, whose networks are the `known`: no tensor may belong to none.
+pub(crate) fn load_nets(
+    path: &Path,
+    weights: &Tensors,
+    nets: &[(&'static str, &ParamStore)],
+    known: &[&str],
+) -> Result<()> {
+    let is_known =
+        |key: &str| known.iter().any(|net| key.strip_prefix(net).is_some_and(|rest| rest.starts_with('.')));
+    if let Some(key) = weights.keys().find(|key| !is_known(key)) {
+        let message = format!("the tensor {key} belongs to no network (expected {})", known.join(", "));
+        return Err(Error::Checkpoint { path: path.to_path_buf(), message });
+    }
+    for (net, store) in nets {
+        let part = weights
+            .iter()
+            .filter_map(|(key, tensor)| {
+                let key = key.strip_prefix(net)?.strip_prefix('.')?;
+                Some((key.to_string(), tensor.clone()))
+            })
+            .collect();
+        store.load_tensors(&format!("{} ({net})", path.display()), &part)?;
+    }
+    Ok(())
+}
