@@ -133,6 +133,11 @@ impl GeneratorConfig {
         Self::unet(7)
     }
 
+    /// A U-Net of six halvings, for images whose sides are multiples of 64; the reference has no name for it.
+    pub fn unet64() -> Self {
+        Self::unet(6)
+    }
+
     /// The U-Net of the book, with 32 channels after the first convolution, for images whose sides are multiples of 16.
     pub fn book_unet() -> Self {
         let config = Self::new(GeneratorKind::BookUnet);

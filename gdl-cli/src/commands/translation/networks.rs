@@ -45,11 +45,12 @@ pub(crate) struct NetworkArgs {
 }
 
 /// The generators, by short names and by those of the reference.
-const GENERATORS: [&str; 9] = [
+const GENERATORS: [&str; 10] = [
     "resnet9",
     "resnet6",
     "unet256",
     "unet128",
+    "unet64",
     "resnet_9blocks",
     "resnet_6blocks",
     "unet_256",
@@ -62,6 +63,7 @@ fn generator(name: &str) -> GeneratorConfig {
         "resnet6" | "resnet_6blocks" => GeneratorConfig::resnet6(),
         "unet256" | "unet_256" => GeneratorConfig::unet256(),
         "unet128" | "unet_128" => GeneratorConfig::unet128(),
+        "unet64" => GeneratorConfig::unet64(),
         "book_unet" => GeneratorConfig::book_unet(),
         _ => GeneratorConfig::resnet9(),
     }
