@@ -148,9 +148,9 @@ def main():
     names = list(rows[0])
     print("| steps | " + " | ".join(names) + " |")
     print("| --- |" + " ---: |" * len(names))
-    for first in [0] + list(range(args.every if args.every > 1 else 1, count, args.every)):
-        # The first step alone: from then on every difference grows.
-        last = first + 1 if first == 0 else min(first + args.every, count)
+    # The first step alone: from then on every difference grows.
+    ends = [0, 1, *range(args.every, count, args.every), count] if args.every > 1 else range(count + 1)
+    for first, last in zip(ends, ends[1:]):
         mean = lambda of, name: sum(row[name] for row in of[first:last]) / (last - first)  # noqa: E731
         cells = [f"{mean(ours, name):.4f} / {mean(rows, name):.4f}" for name in names]
         print(f"| {first + 1}-{last} | " + " | ".join(cells) + " |")
