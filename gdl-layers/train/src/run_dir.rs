@@ -17,6 +17,10 @@ const STATE: &str = "state";
 /// The entry in the weights' metadata which names their state folder.
 const STATE_KEY: &str = "training_state";
 const TRAINER: &str = "trainer.json";
+const PAGE: &str = "index.html";
+const SPEED: &str = "speed.jsonl";
+const SAMPLES: &str = "samples";
+const TENSORBOARD: &str = "tensorboard";
 
 /// What to do where a run exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +39,10 @@ pub enum OnExisting {
 /// RUN/weights.safetensors   the weights of the last checkpoint, under the model's parameter names
 /// RUN/metrics.jsonl         one line of JSON per logged step
 /// RUN/state/step-N/         what only training needs: trainer.json, optimizer-NAME.safetensors, tensors-NAME.safetensors
+/// RUN/index.html            the report, by a RunLog, with
+/// RUN/speed.jsonl           the throughput now and then,
+/// RUN/samples/              what the model made, and
+/// RUN/tensorboard/          event files
 /// ```
 ///
 /// A checkpoint is replaced as a whole. The new state folder is written under a temporary name, synced and renamed; then
@@ -114,12 +122,14 @@ impl RunDir {
 
     /// Removes what a run writes, and nothing else; the configuration last, so that what is left is still a run.
     fn clear(&self) -> Result<()> {
-        for file in [WEIGHTS, METRICS] {
+        for file in [WEIGHTS, METRICS, SPEED, PAGE] {
             let path = self.path.join(file);
             gone(&path, fs::remove_file(&path))?;
         }
-        let states = self.path.join(STATE);
-        gone(&states, fs::remove_dir_all(&states))?;
+        for folder in [STATE, SAMPLES, TENSORBOARD] {
+            let path = self.path.join(folder);
+            gone(&path, fs::remove_dir_all(&path))?;
+        }
         gone(&self.config_path(), fs::remove_file(self.config_path()))
     }
 
@@ -149,6 +159,26 @@ impl RunDir {
     /// The log of the run's metrics.
     pub fn metrics(&self) -> MetricsLog {
         MetricsLog::at(self.path.join(METRICS))
+    }
+
+    /// The log of the run's throughput.
+    pub(crate) fn speed(&self) -> MetricsLog {
+        MetricsLog::at(self.path.join(SPEED))
+    }
+
+    /// Where the report is.
+    pub fn page_path(&self) -> PathBuf {
+        self.path.join(PAGE)
+    }
+
+    /// The folder of the samples.
+    pub fn samples_path(&self) -> PathBuf {
+        self.path.join(SAMPLES)
+    }
+
+    /// The folder of the event files for TensorBoard.
+    pub fn events_path(&self) -> PathBuf {
+        self.path.join(TENSORBOARD)
     }
 
     /// Whether a checkpoint has been saved.

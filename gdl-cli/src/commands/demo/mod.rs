@@ -1,6 +1,5 @@
 //! `gdl demo`: all three jobs on data inside the program.
 
-mod page;
 mod paint;
 mod translate;
 mod write;
@@ -8,7 +7,7 @@ mod write;
 use super::Context;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use page::Page;
+use gdl_train::report::Page;
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &DemoArgs, context: &Context) -> Result<()> {
         gdl_kernels::par::threads(),
     );
     let index = args.out.join("index.html");
-    write_text(&index, &page.html("gdl: paint and write", &lead))?;
+    page.write(&index, "gdl: paint and write", &lead)?;
     say.say(format_args!("{}: open it in a browser", index.display()));
     Ok(())
 }

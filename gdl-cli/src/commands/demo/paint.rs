@@ -1,11 +1,14 @@
 //! The demo's style transfer: two drawn pictures, a seeded random network.
 
-use super::{Demo, page::Page};
+use super::Demo;
 use crate::commands::nst::PaintBar;
 use anyhow::Result;
 use gdl_image_io::{encode_png, save_image};
 use gdl_nst::{NstConfig, StyleTransfer, builtin};
-use gdl_train::plot::{PlotOptions, Series, line_chart_svg};
+use gdl_train::{
+    plot::{PlotOptions, Series, line_chart_svg},
+    report::Page,
+};
 use gdl_vgg::VggWeights;
 use std::ops::ControlFlow;
 

@@ -1,6 +1,6 @@
 //! The demo's CycleGAN: two drawn domains, unpaired in training, scored against the truth afterwards.
 
-use super::{Demo, page::Page};
+use super::Demo;
 use crate::commands::translation::TrainingBar;
 use anyhow::Result;
 use candle_core::Tensor;
@@ -13,6 +13,7 @@ use gdl_image_io::{encode_png, grid, save_image};
 use gdl_train::{
     OnExisting,
     plot::{PlotOptions, Series, line_chart_svg},
+    report::Page,
 };
 use std::ops::ControlFlow;
 
@@ -68,8 +69,8 @@ pub(super) fn translate(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     page.picture(&encode_png(&compared)?, "summer, translated, and the truth that it never saw", true);
     page.chart(&line_chart_svg(
         "CycleGAN",
-        &curves.map(|(name, points)| Series::new(name, points)),
-        &PlotOptions { y_label: "loss".into(), smooth: 20, ..PlotOptions::default() },
+        &curves.map(|(name, points)| Series::new(name, points).smooth(20)),
+        &PlotOptions { y_label: "loss".into(), ..PlotOptions::default() },
     ));
     page.command(
         "Translate your own pictures with it, or train on your own:",

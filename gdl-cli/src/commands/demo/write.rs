@@ -1,6 +1,6 @@
 //! The demo's language model: a small recurrent network and the fables inside the program.
 
-use super::{Demo, page::Page, write_text};
+use super::{Demo, write_text};
 use crate::commands::text::TrainingBar;
 use anyhow::Result;
 use gdl_text::{
@@ -9,6 +9,7 @@ use gdl_text::{
 use gdl_train::{
     OnExisting, Schedule,
     plot::{PlotOptions, Series, line_chart_svg},
+    report::Page,
 };
 use std::{fmt::Write, ops::ControlFlow};
 
@@ -69,8 +70,8 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     write_text(&demo.out.join("fables.txt"), &fables)?;
     page.chart(&line_chart_svg(
         "fables",
-        &[Series::new("training", training), Series::new("validation", validation)],
-        &PlotOptions { y_label: "loss, nats per word".into(), smooth: 10, ..PlotOptions::default() },
+        &[Series::new("training", training).smooth(10), Series::new("validation", validation)],
+        &PlotOptions { y_label: "loss, nats per word".into(), ..PlotOptions::default() },
     ));
     if let Some(report) = summary.validation {
         demo.context.verbosity.say(format_args!("fables: validation loss {:.3}", report.loss));
