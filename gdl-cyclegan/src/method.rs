@@ -1,6 +1,7 @@
 use crate::{ImagePool, Result, TrainingConfig};
 use candle_core::{DType, Device, Tensor};
 use gdl_kernels::rng::SharedRng;
+use gdl_train::report::Chart;
 use gdl_train::{Adam, ParamStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,12 @@ pub trait Method: Sized + Debug {
     type Data: Pairs + Send + Sync + 'static;
     /// What a step gives.
     type Losses: Losses;
+
+    /// Its name, for a report.
+    const NAME: &str;
+
+    /// The charts of its losses, and the names of the columns of a [`sheet`](Self::sheet).
+    fn outline(config: &Self::Config) -> (Vec<Chart>, Vec<&'static str>);
 
     /// Builds the networks, with weights drawn from the configuration's seed.
     ///

@@ -4,6 +4,7 @@ use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses,
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
+use gdl_train::report::Chart;
 use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 
 /// Two generators, two discriminators, and what trains them.
@@ -198,7 +199,12 @@ impl CycleGan {
         let (fake_b, fake_a) = (self.g_a.translate(&a)?.detach(), self.g_b.translate(&b)?.detach());
         let reconstructed_a = self.g_b.translate(&fake_b)?.detach();
         let reconstructed_b = self.g_a.translate(&fake_a)?.detach();
-        Ok(RoundTrip { a, fake_b, reconstructed_a, b, fake_a, reconstructed_b })
+        let identity = |g: &Generator, x: &Tensor| match self.config.lambda_identity > 0.0 {
+            true => Ok::<_, candle_core::Error>(Some(g.translate(x)?.detach())),
+            false => Ok(None),
+        };
+        let (identity_a, identity_b) = (identity(&self.g_b, &a)?, identity(&self.g_a, &b)?);
+        Ok(RoundTrip { a, fake_b, reconstructed_a, identity_a, b, fake_a, reconstructed_b, identity_b })
     }
 }
 
@@ -206,6 +212,23 @@ impl Method for CycleGan {
     type Config = CycleGanConfig;
     type Data = UnalignedData;
     type Losses = StepLosses;
+
+    const NAME: &str = "CycleGAN";
+
+    fn outline(config: &CycleGanConfig) -> (Vec<Chart>, Vec<&'static str>) {
+        let identity = config.lambda_identity > 0.0;
+        let both = |title: &str, metrics: [&'static str; 2]| {
+            Chart::new(title, &[(metrics[0], "A"), (metrics[1], "B")])
+        };
+        let mut charts = vec![
+            both("Validity of the translations", ["validity_a", "validity_b"]),
+            both("Discriminators of the translations", ["d_a", "d_b"]),
+            both("Reconstruction", ["reconstruction_a", "reconstruction_b"]),
+            both("Identity", ["identity_a", "identity_b"]),
+        ];
+        charts.truncate(if identity { 4 } else { 3 });
+        (charts, RoundTrip::columns(identity))
+    }
 
     fn build(config: &CycleGanConfig, dtype: DType, device: &Device) -> Result<Self> {
         Self::new(config, dtype, device)

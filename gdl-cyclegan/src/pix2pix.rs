@@ -5,6 +5,7 @@ use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
+use gdl_train::report::Chart;
 use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +151,17 @@ impl Method for Pix2Pix {
     type Config = Pix2PixConfig;
     type Data = AlignedData;
     type Losses = Pix2PixLosses;
+
+    const NAME: &str = "pix2pix";
+
+    fn outline(_: &Pix2PixConfig) -> (Vec<Chart>, Vec<&'static str>) {
+        let charts = vec![
+            Chart::new("L1 distance from the truth", &[("l1", "")]),
+            Chart::new("Validity of the translations", &[("validity", "")]),
+            Chart::new("Discriminator", &[("d_real", "real"), ("d_fake", "translated")]),
+        ];
+        (charts, vec!["picture", "translation", "truth"])
+    }
 
     fn build(config: &Pix2PixConfig, dtype: DType, device: &Device) -> Result<Self> {
         Self::new(config, dtype, device)

@@ -9,16 +9,36 @@ pub struct RoundTrip {
     pub fake_b: Tensor,
     /// Those translated back into A.
     pub reconstructed_a: Tensor,
+    /// What the generator into A makes of the pictures of A, and should leave as they are; where the training weighs that.
+    pub identity_a: Option<Tensor>,
     /// Real pictures of B.
     pub b: Tensor,
     /// Their translations into A.
     pub fake_a: Tensor,
     /// Those translated back into B.
     pub reconstructed_b: Tensor,
+    /// What the generator into B makes of the pictures of B; where the training weighs identity.
+    pub identity_b: Option<Tensor>,
 }
 
 impl RoundTrip {
-    /// The pictures as six columns, one row for each pair: real A, fake B, reconstructed A, real B, fake A, reconstructed B.
+    /// The names of a sheet's columns, with identity or without.
+    pub fn columns(identity: bool) -> Vec<&'static str> {
+        let all = [
+            "real A",
+            "fake B",
+            "reconstructed A",
+            "identity A",
+            "real B",
+            "fake A",
+            "reconstructed B",
+            "identity B",
+        ];
+        all.into_iter().filter(|name| identity || !name.starts_with("identity")).collect()
+    }
+
+    /// The pictures as columns, one row for each pair: real A, fake B, reconstructed A, identity A if there is one, and the
+    /// same of B. [`columns`](Self::columns) names them.
     ///
     /// # Shape
     /// Pictures (3, H, W) in [0, 1], on the CPU.
@@ -26,8 +46,9 @@ impl RoundTrip {
     /// # Errors
     /// When there are not as many pictures of B as of A.
     pub fn rows(&self) -> Result<Vec<Vec<Tensor>>> {
-        let columns =
-            [&self.a, &self.fake_b, &self.reconstructed_a, &self.b, &self.fake_a, &self.reconstructed_b];
+        let a = [Some(&self.a), Some(&self.fake_b), Some(&self.reconstructed_a), self.identity_a.as_ref()];
+        let b = [Some(&self.b), Some(&self.fake_a), Some(&self.reconstructed_b), self.identity_b.as_ref()];
+        let columns: Vec<_> = a.into_iter().chain(b).flatten().collect();
         (0..self.a.dim(0)?)
             .map(|i| columns.iter().map(|batch| to_picture(&batch.get(i)?)).collect())
             .collect()

@@ -4,6 +4,7 @@ use crate::{
     Pix2PixConfig, Result,
 };
 use gdl_blocks::Upsampling;
+use gdl_train::report::ReportOptions;
 use gdl_train::{AdamConfig, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,9 @@ pub struct TrainingConfig<C, D> {
     /// Steps between two sheets of samples; 500 by default, 0 for none.
     #[serde(default = "five_hundred")]
     pub sample_every: u64,
+    /// Whether the page and the event files are written; both by default.
+    #[serde(default)]
+    pub report: ReportOptions,
 }
 
 fn one() -> usize {
@@ -122,6 +126,7 @@ impl<C: Default, D> TrainingConfig<C, D> {
             lr_decay_iters: fifty(),
             checkpoint_every: thousand(),
             sample_every: five_hundred(),
+            report: ReportOptions::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::{Error, Result, Split, TokenizerConfig};
 use gdl_train::Schedule;
+use gdl_train::report::ReportOptions;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -125,6 +126,9 @@ pub struct TrainConfig {
     pub eval_every: usize,
     /// What every random number comes from. Default 42.
     pub seed: u64,
+    /// Whether a run gets its page and event files. Default: both.
+    #[serde(default)]
+    pub report: ReportOptions,
 }
 
 impl Default for TrainConfig {
@@ -141,6 +145,7 @@ impl Default for TrainConfig {
             split: Split::default(),
             eval_every: 500,
             seed: 42,
+            report: ReportOptions::default(),
         }
     }
 }

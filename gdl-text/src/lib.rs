@@ -8,6 +8,7 @@ mod error;
 mod eval;
 mod generate;
 mod language_model;
+mod report;
 mod run;
 mod state;
 mod streams;

@@ -1,3 +1,4 @@
+use crate::report;
 use crate::{EvalReport, Result, StepReport, Trainer};
 use gdl_train::RunDir;
 use std::ops::ControlFlow;
@@ -59,8 +60,9 @@ pub struct RunSummary {
 impl Trainer {
     /// Trains to the end of the configured length, or until `observe` stops it.
     ///
-    /// With a run directory ([`create_run`](Self::create_run)), every step goes into its metrics log, and everything needed to go on is saved at each
-    /// validation, at the end, and when stopped.
+    /// With a run directory ([`create_run`](Self::create_run)), every step goes into its metrics log, samples into
+    /// `samples/step-N.txt`, everything onto its page (see [`RunLog`](gdl_train::report::RunLog)), and everything needed to go on
+    /// is saved at each validation, at the end, and when stopped.
     ///
     /// # Errors
     /// Those of [`step`](Self::step), [`validate`](Self::validate) and [`save`](Self::save).
@@ -71,15 +73,7 @@ impl Trainer {
     ) -> Result<RunSummary> {
         let began = Instant::now();
         let first = self.steps_done();
-        let mut log = match dir {
-            None => None,
-            Some(dir) => {
-                let mut log = dir.metrics();
-                // What was logged after the checkpoint is about to be logged again.
-                log.truncate_after(first as u64)?;
-                Some(log)
-            }
-        };
+        let mut log = dir.map(|dir| self.open_log(dir)).transpose()?;
         let (mut last, mut validation, mut stopped) = (None, None, false);
         while self.steps_left() > 0 && !stopped {
             let report = self.step()?;
@@ -101,6 +95,9 @@ impl Trainer {
                 && (step % every == 0 || ended)
             {
                 let text = config.prompt.clone() + &self.generate(config, |_| ControlFlow::Continue(()))?;
+                if let (Some(dir), Some(log)) = (dir, &mut log) {
+                    report::write_sample(dir, log, step as u64, &text)?;
+                }
                 stopped |= observe(&Event::Sample { step, text }).is_break();
             }
             let due = self.config().eval_every > 0 && step % self.config().eval_every == 0;
@@ -112,11 +109,15 @@ impl Trainer {
                     validation = Some(report.clone());
                     stopped |= observe(&Event::Validation { step, report }).is_break();
                 }
-                if let Some(dir) = dir {
+                if let (Some(dir), Some(log)) = (dir, &mut log) {
                     self.save(dir)?;
+                    log.write()?;
                     stopped |= observe(&Event::Saved { step, path: dir.path().into() }).is_break();
                 }
             }
+        }
+        if let Some(log) = &mut log {
+            log.close()?;
         }
         let (steps, seconds) = (self.steps_done(), began.elapsed().as_secs_f64());
         Ok(RunSummary { steps, stopped, last, validation, seconds })

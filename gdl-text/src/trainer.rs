@@ -102,8 +102,14 @@ pub struct StepReport {
 
 impl StepReport {
     /// The figures under the names they have in a metrics log.
-    pub fn values(&self) -> [(&'static str, f64); 3] {
-        [("loss", self.loss), ("grad_norm", self.grad_norm), ("learning_rate", self.learning_rate)]
+    pub fn values(&self) -> [(&'static str, f64); 5] {
+        [
+            ("loss", self.loss),
+            ("perplexity", self.perplexity),
+            ("bits_per_char", self.bits_per_char),
+            ("grad_norm", self.grad_norm),
+            ("learning_rate", self.learning_rate),
+        ]
     }
 }
 

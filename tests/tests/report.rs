@@ -59,7 +59,7 @@ fn a_page_tells_of_the_training_while_it_runs_and_when_it_has_ended() {
     assert_eq!(first_line(&stopped), 10);
     // A chart of the outline, one of its own for what is not in it, none for epochs; the settings; the throughput.
     for part in
-        [">training</text>", ">validation</text>", ">lucky number</text>", ">pictures a second</text>"]
+        [">training</text>", ">validation</text>", ">Lucky number</text>", ">Pictures a second</text>"]
     {
         assert!(stopped.contains(part), "{part}");
     }

@@ -8,7 +8,7 @@ use gdl_text::{
     Corpus, Event, GenerateConfig, Length, ModelConfig, Split, Stemming, TextModel, TokenizerConfig,
     TrainConfig, Trainer,
 };
-use gdl_train::{OnExisting, RunDir};
+use gdl_train::{OnExisting, RunDir, report::ReportOptions};
 use std::{
     io::{self, Write},
     ops::ControlFlow,
@@ -93,6 +93,15 @@ pub(crate) struct TrainArgs {
     /// Steps between two validations, each followed by a checkpoint; 0 for one at the end alone
     #[arg(long, value_name = "N", default_value_t = 500)]
     eval_every: usize,
+    /// Steps between two samples of what the model writes, in RUN/samples and on the page; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    sample_every: usize,
+    /// Write no page RUN/index.html
+    #[arg(long)]
+    no_html: bool,
+    /// Write no event files RUN/tensorboard
+    #[arg(long)]
+    no_tensorboard: bool,
     /// Tokens seen less often become the unknown token [default: 1 for characters, 2 for words]
     #[arg(long, value_name = "N", value_parser = values::count)]
     min_count: Option<usize>,
@@ -108,7 +117,8 @@ pub(crate) struct TrainArgs {
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with; --steps or --epochs
     /// may name a new end
     #[arg(long, conflicts_with_all = ["level", "cell", "hidden", "layers", "embedding", "dropout", "batch", "seq", "lr",
-        "clip", "valid_fraction", "test_fraction", "eval_every", "min_count", "keep_case", "stem", "seed"])]
+        "clip", "valid_fraction", "test_fraction", "eval_every", "min_count", "keep_case", "stem", "seed",
+        "no_html", "no_tensorboard"])]
     resume: bool,
 }
 
@@ -182,6 +192,7 @@ impl TrainArgs {
             split: Split { valid: self.valid_fraction, test: self.test_fraction },
             eval_every: self.eval_every,
             seed: self.seed,
+            report: ReportOptions { html: !self.no_html, tensorboard: !self.no_tensorboard },
             ..TrainConfig::default()
         }
     }
@@ -204,6 +215,9 @@ fn corpus(name: &str) -> Result<Corpus> {
         None => Ok(Corpus::read(name)?),
     }
 }
+
+/// Tokens of a sample.
+const SAMPLE: usize = 300;
 
 fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
@@ -233,6 +247,7 @@ fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         trainer.store().num_parameters(),
         trainer.steps_per_epoch()
     ));
+    trainer.sample_every(args.sample_every, GenerateConfig { length: SAMPLE, ..GenerateConfig::default() });
     let mut bar = TrainingBar::new(context, "train", &trainer);
     let trained = trainer.run(Some(&run), |event| {
         bar.show(event);

@@ -1,6 +1,7 @@
 mod checkpoint;
 mod course;
 mod event;
+mod report;
 
 pub(crate) use checkpoint::load_nets;
 pub use event::{Event, Step};
@@ -10,10 +11,10 @@ use crate::method::{ConfigOf, Losses, Method, Pairs};
 use crate::{CycleGan, Error, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip};
 use candle_core::{DType, Device, Tensor};
 use course::Course;
-use gdl_image_io::save_image;
-use gdl_train::{MetricsLog, OnExisting, RunDir, Schedule};
+use gdl_train::report::RunLog;
+use gdl_train::{OnExisting, RunDir, Schedule};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Trains a [`CycleGan`].
@@ -25,7 +26,8 @@ pub type Pix2PixTrainer = Training<Pix2Pix>;
 /// Trains by one of the [`Method`]s, with or without a run directory to keep it in.
 ///
 /// A run directory is that of [`RunDir`]; the weights have the reference's names behind the network's (`net_G_A.model.1.weight`),
-/// and `samples/step-N.png` are sheets as of [`Method::sheet`]. Stopped after N steps and resumed for M, a training
+/// and `samples/step-N.png` are sheets as of [`Method::sheet`]. A [`RunLog`] keeps the metrics and shows them with the samples on
+/// `index.html`. Stopped after N steps and resumed for M, a training
 /// gives exactly what N+M steps at once give, on the same machine and device. Pictures are read and augmented by a thread of
 /// their own while the step before is computed.
 ///
@@ -63,7 +65,7 @@ pub struct Training<M: Method> {
     course: Course,
     device: Device,
     step: u64,
-    run: Option<(RunDir, MetricsLog)>,
+    run: Option<(RunDir, RunLog)>,
 }
 
 impl<M: Method> Training<M> {
@@ -105,8 +107,8 @@ impl<M: Method> Training<M> {
         let mut trainer = Self::new(config, device)?;
         begin(&trainer.model)?;
         let run = RunDir::create(dir, &trainer.config, on_existing)?;
-        let metrics = run.metrics();
-        trainer.run = Some((run, metrics));
+        let log = trainer.open_log(&run)?;
+        trainer.run = Some((run, log));
         Ok(trainer)
     }
 
@@ -135,9 +137,8 @@ impl<M: Method> Training<M> {
         let run = RunDir::open(dir)?;
         let mut trainer = Self::new(run.config()?, device)?;
         trainer.restore(&run.load_checkpoint(device)?, &run.weights_path())?;
-        let mut metrics = run.metrics();
-        metrics.truncate_after(trainer.step)?;
-        trainer.run = Some((run, metrics));
+        let log = trainer.open_log(&run)?;
+        trainer.run = Some((run, log));
         Ok(trainer)
     }
 
@@ -204,46 +205,44 @@ impl<M: Method> Training<M> {
     pub fn run(&mut self, mut observer: impl FnMut(&Event<M::Losses>) -> ControlFlow<()>) -> Result<()> {
         let total = self.total_steps();
         let mut saved = None;
+        if let Some((_, log)) = &mut self.run {
+            log.start(total);
+        }
         while self.step < total {
             let step = self.train_step()?;
-            if let Some((_, metrics)) = &mut self.run {
+            if let Some((_, log)) = &mut self.run {
                 let mut values = step.losses.named();
                 values.extend([("learning_rate", step.learning_rate), ("epoch", step.epoch as f64)]);
-                metrics.append(step.step, &values)?;
+                log.append(step.step, &values)?;
             }
             let mut go_on = observer(&Event::Step(step)).is_continue();
+            let mut news = false;
             let due = |every: u64| every > 0 && step.step.is_multiple_of(every);
             let last_samples = self.config.sample_every > 0 && step.step == total;
             if (due(self.config.sample_every) || last_samples)
                 && let Some(path) = self.write_samples()?
             {
+                news = true;
                 go_on &= observer(&Event::Samples(path)).is_continue();
             }
             if due(self.config.checkpoint_every) && self.save()? {
-                saved = Some(step.step);
+                (saved, news) = (Some(step.step), true);
                 go_on &= observer(&Event::Checkpoint(step.step)).is_continue();
             }
             if !go_on {
                 break;
             }
+            if let Some((_, log)) = self.run.as_mut().filter(|_| news) {
+                log.write()?;
+            }
         }
         if saved != Some(self.step) && self.save()? {
             let _ = observer(&Event::Checkpoint(self.step));
         }
+        if let Some((_, log)) = &mut self.run {
+            log.close()?;
+        }
         Ok(())
-    }
-
-    fn write_samples(&self) -> Result<Option<PathBuf>> {
-        let Some((run, _)) = &self.run else { return Ok(None) };
-        let folder = run.path().join("samples");
-        std::fs::create_dir_all(&folder).map_err(|source| Error::Io {
-            action: "create",
-            path: folder.clone(),
-            source,
-        })?;
-        let path = folder.join(format!("step-{:08}.png", self.step));
-        save_image(&self.model.sheet(&self.data.shown(4)?)?, &path)?;
-        Ok(Some(path))
     }
 }
 

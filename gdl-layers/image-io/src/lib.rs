@@ -21,4 +21,6 @@ pub use load::{LoadOptions, decode_image, image_depth, image_size, load_image};
 pub use preprocess::Preprocess;
 pub use range::Range;
 pub use resize::{Filter, resize, resize_longer_side, resize_shorter_side};
-pub use save::{BitDepth, EXTENSIONS, SaveOptions, check_writable, encode_png, save_image, save_image_with};
+pub use save::{
+    BitDepth, EXTENSIONS, SaveOptions, check_writable, encode_jpeg, encode_png, save_image, save_image_with,
+};

@@ -80,11 +80,32 @@ pub fn save_image_with(picture: &Tensor, path: impl AsRef<Path>, options: &SaveO
 /// # Errors
 /// A wrong shape, NaN or infinite values.
 pub fn encode_png(picture: &Tensor) -> Result<Vec<u8>> {
-    let path = Path::new("picture.png");
+    encode(picture, "picture.png", ImageFormat::Png, |buffer, out| buffer.write_to(out, ImageFormat::Png))
+}
+
+/// A picture in [0, 1] as the bytes of a JPEG, for reports whose size counts; `quality` is 1 to 100.
+///
+/// # Shape
+/// As [`save_image_with`].
+///
+/// # Errors
+/// A wrong shape, NaN or infinite values.
+pub fn encode_jpeg(picture: &Tensor, quality: u8) -> Result<Vec<u8>> {
+    encode(picture, "picture.jpg", ImageFormat::Jpeg, |buffer, out| {
+        buffer.write_with_encoder(JpegEncoder::new_with_quality(out, quality.clamp(1, 100)))
+    })
+}
+
+/// `name` stands for the picture in errors.
+fn encode(
+    picture: &Tensor,
+    name: &str,
+    format: ImageFormat,
+    write: impl FnOnce(&DynamicImage, &mut Cursor<Vec<u8>>) -> image::ImageResult<()>,
+) -> Result<Vec<u8>> {
     let mut out = Cursor::new(Vec::new());
-    to_buffer(picture, path, BitDepth::Eight, ImageFormat::Png)?
-        .write_to(&mut out, ImageFormat::Png)
-        .map_err(|e| Error::Encode { path: path.to_path_buf(), reason: one_line(e) })?;
+    write(&to_buffer(picture, Path::new(name), BitDepth::Eight, format)?, &mut out)
+        .map_err(|e| Error::Encode { path: name.into(), reason: one_line(e) })?;
     Ok(out.into_inner())
 }
 

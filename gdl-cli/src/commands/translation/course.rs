@@ -4,10 +4,10 @@ use crate::commands::values;
 use clap::Args;
 use gdl_cyclegan::{Length, LrPolicy, TrainingConfig};
 use gdl_image_io::Preprocess;
-use gdl_train::AdamConfig;
+use gdl_train::{AdamConfig, report::ReportOptions};
 
 /// The flags' names, for those that exclude them.
-pub(super) const FLAGS: [&str; 13] = [
+pub(super) const FLAGS: [&str; 16] = [
     "size",
     "load_size",
     "preprocess",
@@ -20,6 +20,9 @@ pub(super) const FLAGS: [&str; 13] = [
     "lr_policy",
     "lr_decay_iters",
     "checkpoint_every",
+    "sample_every",
+    "no_html",
+    "no_tensorboard",
     "seed",
 ];
 
@@ -63,8 +66,17 @@ pub(crate) struct CourseArgs {
     #[arg(long = "lr_decay_iters", value_name = "N", default_value_t = 50, value_parser = values::count)]
     lr_decay_iters: usize,
     /// Steps between two checkpoints, from which --resume goes on
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = values::count)]
+    #[arg(long, visible_alias = "save_latest_freq", value_name = "N", default_value_t = 1000, value_parser = values::count)]
     checkpoint_every: usize,
+    /// Steps between two sheets of samples, in RUN/samples and on the page; 0 for none
+    #[arg(long, visible_alias = "display_freq", value_name = "N", default_value_t = 500)]
+    sample_every: usize,
+    /// Write no page RUN/index.html
+    #[arg(long, visible_alias = "no_html")]
+    no_html: bool,
+    /// Write no event files RUN/tensorboard
+    #[arg(long)]
+    no_tensorboard: bool,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -89,6 +101,8 @@ impl CourseArgs {
             lr_policy: self.lr_policy,
             lr_decay_iters: self.lr_decay_iters as u64,
             checkpoint_every: self.checkpoint_every as u64,
+            sample_every: self.sample_every as u64,
+            report: ReportOptions { html: !self.no_html, tensorboard: !self.no_tensorboard },
             ..TrainingConfig::new(data)
         }
     }

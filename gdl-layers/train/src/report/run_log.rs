@@ -52,6 +52,8 @@ pub struct RunLog {
     before: Duration,
     since: Instant,
     running: bool,
+    /// The step at which the throughput was noted last.
+    noted: Option<u64>,
     /// When the page was written last, and how long that took.
     written: Option<(Instant, Duration)>,
 }
@@ -94,6 +96,7 @@ impl RunLog {
             before: Duration::ZERO,
             since: Instant::now(),
             running: false,
+            noted: None,
             written: None,
             run: run.clone(),
         };
@@ -186,9 +189,9 @@ impl RunLog {
         Ok(())
     }
 
-    /// What of the report was asked for.
-    pub fn options(&self) -> ReportOptions {
-        self.options
+    /// Whether a page or event files are written, and samples are looked at at all.
+    pub fn is_reported(&self) -> bool {
+        self.options.html || self.options.tensorboard
     }
 
     /// Writes the page anew, and notes the throughput.
@@ -227,10 +230,9 @@ impl RunLog {
     }
 
     fn note_speed(&mut self) -> Result<()> {
-        let Some(rate) = self.per_second() else { return Ok(()) };
-        if self.options == (ReportOptions { html: false, tensorboard: false }) {
-            return Ok(());
-        }
+        let wanted = self.is_reported() && self.noted != Some(self.step);
+        let Some(rate) = self.per_second().filter(|_| wanted) else { return Ok(()) };
+        self.noted = Some(self.step);
         let (key, seconds) = (self.speed_key(), self.spent().as_secs_f64());
         self.speed.append(self.step, &[(&key, rate), (SECONDS, seconds)])?;
         if self.options.tensorboard {
@@ -298,10 +300,10 @@ impl RunLog {
         let others = self.history.names().filter(|name| !named(name) && *name != speed);
         let others = others.filter(|name| !UNCHARTED.contains(name));
         let mut charts: Vec<_> = self.outline.charts.iter().filter_map(|chart| self.chart(chart)).collect();
-        charts.extend(others.map(|name| self.plot(name.replace('_', " "), vec![self.line(name, name)])));
+        charts.extend(others.map(|name| self.plot(words::title(name), vec![self.line(name, name)])));
         let speeds = self.line(&speed, "");
         if !speeds.points.is_empty() {
-            charts.push(self.plot(format!("{} a second", self.outline.unit), vec![speeds]));
+            charts.push(self.plot(words::title(&format!("{} a second", self.outline.unit)), vec![speeds]));
         }
         charts
     }

@@ -52,6 +52,13 @@ fn moment(seconds: u64) -> String {
     format!("{year}-{month:02}-{date:02} {:02}:{:02} UTC", second / 3600, second / 60 % 60)
 }
 
+/// A metric's name as a title: "learning_rate" as "Learning rate".
+pub(super) fn title(name: &str) -> String {
+    let spaced = name.replace('_', " ");
+    let mut letters = spaced.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// What computes.
 pub(super) fn device(device: &Device) -> String {
     match device {
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(times, ["5 s", "3 min 20 s", "1 h 05 min", "2 d 2 h"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.5321, 3.456, 12.34, 45678.2].map(rate), ["0.532", "3.46", "12.3", "45,678"]);
+        assert_eq!(["learning_rate", "l1", ""].map(title), ["Learning rate", "L1", ""]);
         // date -u -d @N
         let moments = [0, 951_826_020, 1_709_251_199, 1_764_000_000].map(moment);
         let want =
