@@ -41,7 +41,8 @@ last = max(step for values in want.values() for step, _ in values)
 pictures = [event for tag in tags["images"] for event in events.Images(tag)]
 texts = [event for tag in tags["tensors"] for event in events.Tensors(tag)]
 assert [event.step for event in pictures] == [step for step in steps("png") if step <= last]
-assert [event.step for event in texts] == [step for step in steps("txt") if step <= last]
+# TensorBoard's reader voids numbers and pictures that come again, but no tensors.
+assert sorted({event.step for event in texts}) == [step for step in steps("txt") if step <= last]
 files = len(list((run / "tensorboard").iterdir()))
 numbers = sum(map(len, want.values()))
 print(f"{run}: {files} event files, {numbers} numbers in {len(want)} curves, {len(pictures)} pictures, {len(texts)} texts: equal")

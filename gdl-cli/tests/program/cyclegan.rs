@@ -283,7 +283,8 @@ fn the_settings_of_the_reference_reach_the_run() {
     let networks =
         "--netG resnet_6blocks --ngf 2 --ndf 2 --norm batch --netD pixel --upsampling resize --dropout";
     let losses = "--gan_mode hinge --lambda_A 3 --lambda_B 4 --lambda_identity 0 --pool_size 7 --init_type xavier --init_gain 0.1";
-    let course = "--lr_policy step --lr_decay_iters 5 --beta1 0.4 --steps 1 --batch_size 2";
+    let course = "--lr_policy step --lr_decay_iters 5 --beta1 0.4 --steps 1 --batch_size 2 \
+        --display_freq 3 --save_latest_freq 9 --no_html";
     let data = "--a a --b b --crop_size 32 --load_size 40 --preprocess crop --no_flip";
     dir.succeeds(&format!("cyclegan train {data} {networks} {losses} {course} --out run --quiet"));
     let config: serde_json::Value = serde_json::from_slice(&dir.read("run/config.json")).unwrap();
@@ -307,6 +308,9 @@ fn the_settings_of_the_reference_reach_the_run() {
         ("/lr_policy", "\"step\""),
         ("/lr_decay_iters", "5"),
         ("/batch", "2"),
+        ("/sample_every", "3"),
+        ("/checkpoint_every", "9"),
+        ("/report", r#"{"html":false,"tensorboard":true}"#),
     ] {
         assert_eq!(config.pointer(path).unwrap().to_string(), want, "{path}");
     }

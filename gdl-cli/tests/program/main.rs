@@ -6,5 +6,6 @@ mod common;
 mod cyclegan;
 mod nst;
 mod pix2pix;
+mod report;
 mod text;
 mod usage;

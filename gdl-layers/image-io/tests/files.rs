@@ -169,6 +169,20 @@ fn truncated_files_of_every_format_are_corrupt() {
 }
 
 #[test]
+fn a_jpeg_in_memory_is_the_picture_in_fewer_bytes() {
+    let ramp: Vec<f32> =
+        (0..3 * 64 * 48).map(|i| ((i % 48) as f32 / 48.0 + 0.5 * (i / 3072) as f32).min(1.0)).collect();
+    let ramp = Tensor::from_vec(ramp, (3, 64, 48), &Device::Cpu).unwrap();
+    let file = encode_jpeg(&ramp, 90).unwrap();
+    let back = decode_image(&file, "memory.jpg", &LoadOptions::default()).unwrap();
+    assert_eq!(back.dims(), [3, 64, 48]);
+    let furthest = values(&ramp).iter().zip(values(&back)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest < 0.1, "{furthest}");
+    assert!(encode_jpeg(&ramp, 10).unwrap().len() < file.len());
+    assert!(encode_jpeg(&(ramp * f64::NAN).unwrap(), 90).is_err());
+}
+
+#[test]
 fn flipped_bytes_never_panic() {
     let good = encode_png(&picture(12, 9)).unwrap();
     for i in 0..good.len() {
