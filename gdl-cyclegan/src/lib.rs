@@ -9,6 +9,7 @@ mod discriminator;
 mod error;
 pub mod eval;
 mod generator;
+mod graph;
 mod image_pool;
 mod infer;
 mod judge;

@@ -1,3 +1,4 @@
+use crate::graph::{Described, Graph, NodeId};
 use crate::{GeneratorConfig, GeneratorKind};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
@@ -84,4 +85,37 @@ impl Module for BookUnetGenerator {
         } // (N, 2 base, H / 2, W / 2)
         same(&self.out, &upsample_nearest2d(&y, 2)?)?.tanh()
     }
+}
+
+impl Described for BookUnetGenerator {
+    fn graph(&self) -> Graph<'_> {
+        let in_channels = self.downs.first().map_or(0, |(conv, _)| conv.config().in_channels);
+        let (mut graph, mut y) = Graph::new(in_channels);
+        let mut maps = Vec::new();
+        for (i, (conv, norm)) in self.downs.iter().enumerate() {
+            let name = format!("down{i}");
+            y = same_node(&mut graph, &name, y, conv);
+            graph.keep(y);
+            y = graph.norm(&format!("{name}.norm"), y, norm);
+            maps.push(y);
+        }
+        for (i, ((conv, norm), skip)) in self.ups.iter().zip(maps.iter().rev().skip(1)).enumerate() {
+            let name = format!("up{i}");
+            y = graph.upsample(&format!("{name}.resize"), y);
+            y = same_node(&mut graph, &name, y, conv);
+            graph.keep(y);
+            y = graph.norm(&format!("{name}.norm"), y, norm);
+            y = graph.concat(&format!("{name}.joined"), y, *skip);
+        }
+        y = graph.upsample("out.resize", y);
+        y = same_node(&mut graph, "out", y, &self.out);
+        graph.activate("translation", y, Activation::Tanh);
+        graph
+    }
+}
+
+/// As [`same`]: whatever the height and width, they are multiples of the stride, which is all that the padding depends on.
+fn same_node<'a>(graph: &mut Graph<'a>, name: &str, x: NodeId, conv: &'a Conv2d) -> NodeId {
+    let (kernel, stride) = (conv.config().kernel.0, conv.config().stride.0);
+    graph.conv_padded(name, x, conv, Pad::keras_same((kernel * stride, kernel * stride), kernel, stride))
 }

@@ -6,6 +6,7 @@ pub use book_unet::BookUnetGenerator;
 pub use resnet::ResnetGenerator;
 pub use unet::UnetGenerator;
 
+use crate::graph::{Described, Graph};
 use crate::{GeneratorConfig, GeneratorKind};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
@@ -78,14 +79,29 @@ impl Generator {
     /// Where the input has not that shape or no pixels.
     pub fn translate(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
+        let (pad, mode) = self.padding(h, w);
+        let padded = pad2d(x, pad, mode)?;
+        let y = self.forward_t(&padded, false)?;
+        y.narrow(2, pad.top, h)?.narrow(3, pad.left, w)?.contiguous()
+    }
+
+    /// What a picture of that size is padded with for [`translate`](Self::translate).
+    pub(crate) fn padding(&self, h: usize, w: usize) -> (Pad, PadMode) {
         let grown = |n: usize| n.max(self.config.min_size()).next_multiple_of(self.config.multiple()) - n;
         let (rows, columns) = (grown(h), grown(w));
         let pad =
             Pad { left: columns / 2, right: columns.div_ceil(2), top: rows / 2, bottom: rows.div_ceil(2) };
         let fits = rows.div_ceil(2) < h && columns.div_ceil(2) < w;
-        let padded = pad2d(x, pad, if fits { PadMode::Reflect } else { PadMode::Replicate })?;
-        let y = self.forward_t(&padded, false)?;
-        y.narrow(2, pad.top, h)?.narrow(3, pad.left, w)?.contiguous()
+        (pad, if fits { PadMode::Reflect } else { PadMode::Replicate })
+    }
+
+    /// Its operations as for inference.
+    pub(crate) fn graph(&self) -> Graph<'_> {
+        match &self.network {
+            Network::Resnet(network) => network.graph(),
+            Network::Unet(network) => network.graph(),
+            Network::BookUnet(network) => network.graph(),
+        }
     }
 }
 

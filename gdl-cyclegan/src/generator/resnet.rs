@@ -1,8 +1,9 @@
+use crate::graph::{Described, Graph};
 use crate::{GeneratorConfig, GeneratorKind};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
-use gdl_blocks::{ResidualBlock, ResidualBlockConfig, Upsampling};
-use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode, upsample_nearest2d};
+use gdl_blocks::{Grow, ResidualBlock, ResidualBlockConfig, Upsampling};
+use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode};
 use gdl_kernels::{Activation, rng::SharedRng};
 use gdl_norm::{Norm2d, NormConfig};
 
@@ -31,21 +32,6 @@ pub struct ResnetGenerator {
     blocks: Vec<ResidualBlock>,
     ups: Vec<(Grow, Norm2d)>,
     head: Conv2d,
-}
-
-#[derive(Debug, Clone)]
-enum Grow {
-    Transposed(ConvTranspose2d),
-    Resize(Conv2d),
-}
-
-impl Module for Grow {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Transposed(conv) => conv.forward(x),
-            Self::Resize(conv) => conv.forward(&upsample_nearest2d(x, 2)?),
-        }
-    }
 }
 
 impl ResnetGenerator {
@@ -137,5 +123,43 @@ impl ModuleT for ResnetGenerator {
             y = norm.forward_t(&grow.forward(&y)?, train)?;
         } // (N, ngf, H, W)
         self.head.forward(&y)?.tanh()
+    }
+}
+
+impl Described for ResnetGenerator {
+    fn graph(&self) -> Graph<'_> {
+        let (mut graph, picture) = Graph::new(self.stem.0.config().in_channels);
+        let mut y = graph.conv("stem", picture, &self.stem.0);
+        let mut norm = &self.stem.1;
+        let mut name = "stem".to_string();
+        for (i, (conv, next)) in self.downs.iter().enumerate() {
+            y = graph.norm(&format!("{name}.norm"), y, norm);
+            name = format!("down{i}");
+            y = graph.conv(&name, y, conv);
+            norm = next;
+        }
+        // The maps of the blocks are the smallest, and many times cheaper to keep than to compute. Those before and after
+        // are larger than they by far, and cheap.
+        graph.keep(y);
+        y = graph.norm(&format!("{name}.norm"), y, norm);
+        for (i, block) in self.blocks.iter().enumerate() {
+            let x = y;
+            for (n, (conv, norm)) in block.parts().into_iter().enumerate() {
+                let name = format!("block{i}.conv{n}");
+                y = graph.conv(&name, y, conv);
+                graph.keep(y);
+                y = graph.norm(&format!("{name}.norm"), y, norm);
+            }
+            y = graph.add(&format!("block{i}"), x, y);
+            graph.keep(y);
+        }
+        for (i, (grow, norm)) in self.ups.iter().enumerate() {
+            let name = format!("up{i}");
+            y = graph.grow(&name, y, grow);
+            y = graph.norm(&format!("{name}.norm"), y, norm);
+        }
+        y = graph.conv("head", y, &self.head);
+        graph.activate("translation", y, Activation::Tanh);
+        graph
     }
 }

@@ -1,8 +1,9 @@
+use crate::graph::{Described, Graph, NodeId};
 use crate::{GeneratorConfig, GeneratorKind};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_blocks::{UnetLevel, UnetLevelConfig};
-use gdl_kernels::rng::SharedRng;
+use gdl_kernels::{Activation, rng::SharedRng};
 
 /// The U-Net generator: `downs` halvings to the bottom and as many doublings, level joined to level by concatenation.
 ///
@@ -61,4 +62,36 @@ impl ModuleT for UnetGenerator {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         self.outermost.forward_t(x, train)
     }
+}
+
+impl Described for UnetGenerator {
+    fn graph(&self) -> Graph<'_> {
+        let (mut graph, picture) = Graph::new(self.outermost.down().conv().config().in_channels);
+        describe(&mut graph, picture, &self.outermost, 0);
+        graph
+    }
+}
+
+/// A level and those inside it, as [`UnetLevel`] computes them. What the convolutions give is kept: each map serves twice.
+fn describe<'a>(graph: &mut Graph<'a>, x: NodeId, level: &'a UnetLevel, depth: usize) -> NodeId {
+    let (down, up) = (level.down(), level.up());
+    let name = format!("down{depth}");
+    let mut y = graph.activate(&format!("{name}.activation"), x, down.activation());
+    y = graph.conv(&name, y, down.conv());
+    graph.keep(y);
+    if let Some(norm) = down.norm() {
+        y = graph.norm(&format!("{name}.norm"), y, norm);
+    }
+    if let Some(inside) = level.inside() {
+        y = describe(graph, y, inside, depth + 1);
+    }
+    let name = format!("up{depth}");
+    y = graph.activate(&format!("{name}.activation"), y, Activation::Relu);
+    y = graph.grow(&name, y, up.grow());
+    let Some(norm) = up.norm() else {
+        return graph.activate("translation", y, Activation::Tanh);
+    };
+    graph.keep(y);
+    y = graph.norm(&format!("{name}.norm"), y, norm);
+    graph.concat(&format!("{name}.joined"), x, y)
 }

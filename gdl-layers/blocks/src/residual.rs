@@ -100,6 +100,11 @@ impl ResidualBlock {
         &self.config
     }
 
+    /// The two convolutions with their norms; the first norm has the ReLU in it. Between them stands the dropout of training.
+    pub fn parts(&self) -> [(&Conv2d, &Norm2d); 2] {
+        [(&self.first.0, &self.first.1), (&self.second.0, &self.second.1)]
+    }
+
     /// Applies the block as for inference: without dropout, batch norm by its running statistics.
     ///
     /// # Errors

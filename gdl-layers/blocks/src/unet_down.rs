@@ -59,6 +59,21 @@ impl UnetDown {
         &self.config
     }
 
+    /// What is applied before the convolution.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// The convolution.
+    pub fn conv(&self) -> &Conv2d {
+        &self.conv
+    }
+
+    /// The norm after it, of a middle step.
+    pub fn norm(&self) -> Option<&Norm2d> {
+        self.norm.as_ref()
+    }
+
     /// Applies the step as for inference: batch norm by its running statistics.
     ///
     /// # Errors

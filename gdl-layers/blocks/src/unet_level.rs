@@ -127,6 +127,16 @@ impl UnetLevel {
         self.inside.as_deref()
     }
 
+    /// The way in.
+    pub fn down(&self) -> &UnetDown {
+        &self.down
+    }
+
+    /// The way out.
+    pub fn up(&self) -> &UnetUp {
+        &self.up
+    }
+
     /// Where the level stands.
     pub fn position(&self) -> UnetPosition {
         self.down.config().position

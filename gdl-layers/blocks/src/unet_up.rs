@@ -1,8 +1,8 @@
 use crate::dropout::LateDropout;
-use crate::{UnetPosition, UnetUpConfig, Upsampling};
+use crate::{Grow, UnetPosition, UnetUpConfig, Upsampling};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
-use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode, upsample_nearest2d};
+use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode};
 use gdl_kernels::{Activation, rng::SharedRng};
 use gdl_norm::{Norm2d, NormConfig};
 
@@ -30,12 +30,6 @@ pub struct UnetUp {
     grow: Grow,
     norm: Option<Norm2d>,
     dropout: Option<LateDropout>,
-}
-
-#[derive(Debug, Clone)]
-enum Grow {
-    Transposed(ConvTranspose2d),
-    Resize(Conv2d),
 }
 
 impl UnetUp {
@@ -90,6 +84,16 @@ impl UnetUp {
         &self.config
     }
 
+    /// The doubling, after a ReLU.
+    pub fn grow(&self) -> &Grow {
+        &self.grow
+    }
+
+    /// The norm after it; none in an outermost step, where tanh follows.
+    pub fn norm(&self) -> Option<&Norm2d> {
+        self.norm.as_ref()
+    }
+
     /// Applies the step as for inference: without dropout, batch norm by its running statistics.
     ///
     /// # Errors
@@ -102,11 +106,7 @@ impl UnetUp {
 
 impl ModuleT for UnetUp {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let x = Activation::Relu.forward(x)?;
-        let y = match &self.grow {
-            Grow::Transposed(conv) => conv.forward(&x)?,
-            Grow::Resize(conv) => conv.forward(&upsample_nearest2d(&x, 2)?)?,
-        };
+        let y = self.grow.forward(&Activation::Relu.forward(x)?)?;
         let Some(norm) = &self.norm else { return y.tanh() };
         let y = norm.forward_t(&y, train)?;
         match &self.dropout {

@@ -1,4 +1,4 @@
-use crate::{InstanceNormConfig, instance_norm, instance_norm_jvp};
+use crate::{InstanceNormConfig, Moments, instance_norm, instance_norm_by, instance_norm_jvp};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 
@@ -75,6 +75,27 @@ impl InstanceNorm2d {
         let (y, dy) = instance_norm_jvp(x, dx, self.weight.as_ref(), self.bias.as_ref(), eps, definition)?;
         let dy = (dy * activation.derivative(&y)?)?;
         Ok((activation.forward(&y)?, dy))
+    }
+
+    /// The scale, (channels), with `affine`.
+    pub fn weight(&self) -> Option<&Tensor> {
+        self.weight.as_ref()
+    }
+
+    /// The shift, (channels), with `affine`.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    /// Applies the layer to a part of an image of which mean and variance are known; see [`instance_norm_by`].
+    ///
+    /// # Errors
+    ///
+    /// As [`instance_norm_by`].
+    pub fn forward_by(&self, x: &Tensor, moments: &Moments) -> Result<Tensor> {
+        let InstanceNormConfig { eps, definition, activation, .. } = self.config;
+        self.check(x)?;
+        instance_norm_by(x, moments, self.weight.as_ref(), self.bias.as_ref(), eps, definition, activation)
     }
 
     fn check(&self, x: &Tensor) -> Result<()> {

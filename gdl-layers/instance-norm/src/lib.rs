@@ -5,7 +5,7 @@ mod instance_norm;
 mod layer;
 
 pub use config::{Definition, InstanceNormConfig};
-pub use instance_norm::{instance_norm, instance_norm_jvp};
+pub use instance_norm::{Moments, instance_norm, instance_norm_by, instance_norm_jvp};
 pub use layer::InstanceNorm2d;
 
 /// The fused operator once more, composed of plain candle operations: right on every backend, and what the kernel is

@@ -81,6 +81,26 @@ impl BatchNorm2d {
         &self.config
     }
 
+    /// The scale, (channels).
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The shift, (channels).
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+
+    /// The running mean, (channels), as it stands.
+    pub fn running_mean(&self) -> Tensor {
+        self.running_mean.as_detached_tensor()
+    }
+
+    /// The running variance, (channels), as it stands.
+    pub fn running_var(&self) -> Tensor {
+        self.running_var.as_detached_tensor()
+    }
+
     /// The layer's value at `x` in training and its derivative in the direction `dx`, by the batch's statistics; the running
     /// ones stay as they are.
     ///

@@ -36,10 +36,14 @@ pub struct Norm2d {
     norm: Norm,
 }
 
+/// What a [`Norm2d`] is.
 #[derive(Debug, Clone)]
-enum Norm {
+pub enum Norm {
+    /// Instance norm, of either definition.
     Instance(InstanceNorm2d),
+    /// Batch norm.
     Batch(BatchNorm2d),
+    /// No norm: the activation alone.
     Nothing(Activation),
 }
 
@@ -67,6 +71,11 @@ impl Norm2d {
             NormKind::None => Norm::Nothing(activation),
         };
         Ok(Self { norm })
+    }
+
+    /// The layer itself.
+    pub fn norm(&self) -> &Norm {
+        &self.norm
     }
 
     /// The layer's value at `x` in training and its derivative in the direction `dx`; no running statistics move.

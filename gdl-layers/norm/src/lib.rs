@@ -5,5 +5,5 @@ mod choice;
 mod config;
 
 pub use batch_norm::BatchNorm2d;
-pub use choice::Norm2d;
+pub use choice::{Norm, Norm2d};
 pub use config::{BatchNormConfig, NormConfig, NormKind};

@@ -43,7 +43,7 @@ struct InstanceNorm {
 
 /// What is known of a plane, in f64.
 #[derive(Debug, Clone, Copy, Default)]
-struct Stats {
+pub(super) struct Stats {
     mean: f64,
     /// `1 / d`
     inv: f64,
@@ -53,15 +53,11 @@ struct Stats {
 
 impl Stats {
     fn of<T: Float>(plane: &[T], params: &Params) -> Self {
-        let count = plane.len() as f64;
-        // Summed as differences to one pixel: of a bright, flat plane those are exact where the sums would not be.
-        let first = plane[0];
-        let mean = first.to_f64() + sums(plane, plane, |x, _| (x - first, T::ZERO)).0 / count;
-        let centre = T::from_f64(mean);
-        let squares = sums(plane, plane, |x, _| ((x - centre) * (x - centre), T::ZERO)).0 / count;
-        // Around the mean rounded to T the square is larger by what the rounding moved it. NaN must stay NaN.
-        let off = mean - centre.to_f64();
-        let var = if squares > off * off || squares.is_nan() { squares - off * off } else { 0.0 };
+        let (mean, var) = mean_and_variance(plane);
+        Self::new(mean, var, params)
+    }
+
+    pub(super) fn new(mean: f64, var: f64, params: &Params) -> Self {
         match params.definition {
             Definition::Torch => {
                 let inv = 1.0 / (var + params.eps).sqrt();
@@ -73,6 +69,57 @@ impl Stats {
             }
         }
     }
+
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// What a difference to the mean is multiplied with.
+    pub(super) fn inv(&self) -> f64 {
+        self.inv
+    }
+
+    /// Normalises a plane, or a part of one, into `out`, scaled and shifted by `affine`.
+    pub(super) fn apply<T: Float>(
+        &self,
+        x: &[T],
+        out: &mut [T],
+        (weight, bias): (f64, f64),
+        slope: Option<f64>,
+    ) {
+        let centre = T::from_f64(self.mean);
+        let scale = weight * self.inv;
+        // What rounding the mean to T left over is made up for in the shift.
+        let shift = T::from_f64(bias - (self.mean - centre.to_f64()) * scale);
+        let scale = T::from_f64(scale);
+        match slope.map(T::from_f64) {
+            None => {
+                for (y, &x) in out.iter_mut().zip(x) {
+                    *y = (x - centre) * scale + shift;
+                }
+            }
+            Some(slope) => {
+                for (y, &x) in out.iter_mut().zip(x) {
+                    let v = (x - centre) * scale + shift;
+                    *y = if v <= T::ZERO { v * slope } else { v };
+                }
+            }
+        }
+    }
+}
+
+/// Mean and biased variance of a plane of at least one pixel.
+pub(super) fn mean_and_variance<T: Float>(plane: &[T]) -> (f64, f64) {
+    let count = plane.len() as f64;
+    // Summed as differences to one pixel: of a bright, flat plane those are exact where the sums would not be.
+    let first = plane[0];
+    let mean = first.to_f64() + sums(plane, plane, |x, _| (x - first, T::ZERO)).0 / count;
+    let centre = T::from_f64(mean);
+    let squares = sums(plane, plane, |x, _| ((x - centre) * (x - centre), T::ZERO)).0 / count;
+    // Around the mean rounded to T the square is larger by what the rounding moved it. NaN must stay NaN.
+    let off = mean - centre.to_f64();
+    let var = if squares > off * off || squares.is_nan() { squares - off * off } else { 0.0 };
+    (mean, var)
 }
 
 /// Sums both parts of `f` over two slices of one length: in 16 lanes over blocks of 1024, the blocks in f64. The lanes
@@ -139,24 +186,7 @@ fn forward<T: Float>(
             Some((w, b)) => (w[i % channels].to_f64(), b[i % channels].to_f64()),
             None => (1.0, 0.0),
         };
-        let centre = T::from_f64(stats.mean);
-        let scale = weight * stats.inv;
-        // What rounding the mean to T left over is made up for in the shift.
-        let shift = T::from_f64(bias - (stats.mean - centre.to_f64()) * scale);
-        let scale = T::from_f64(scale);
-        match params.slope.map(T::from_f64) {
-            None => {
-                for (y, &x) in out.iter_mut().zip(x) {
-                    *y = (x - centre) * scale + shift;
-                }
-            }
-            Some(slope) => {
-                for (y, &x) in out.iter_mut().zip(x) {
-                    let v = (x - centre) * scale + shift;
-                    *y = if v <= T::ZERO { v * slope } else { v };
-                }
-            }
-        }
+        stats.apply(x, out, (weight, bias), params.slope);
         stats
     });
     (out, stats)
@@ -281,7 +311,7 @@ impl InstanceNorm {
 }
 
 /// Runs `f` over the elements of a tensor on the CPU in row-major order.
-fn with_slice<T: WithDType, R>(t: &Tensor, f: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
+pub(super) fn with_slice<T: WithDType, R>(t: &Tensor, f: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
     let (storage, layout) = t.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { bail!("instance_norm: a gradient left the CPU") };
     f(&view::contiguous::<T>(storage, layout)?)

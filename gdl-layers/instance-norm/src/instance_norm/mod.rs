@@ -1,8 +1,10 @@
 mod cpu;
 mod jvp;
+mod moments;
 pub(crate) mod reference;
 
 pub use jvp::instance_norm_jvp;
+pub use moments::{Moments, instance_norm_by};
 
 use crate::Definition;
 use candle_core::{DType, Module, Result, Tensor, bail};
