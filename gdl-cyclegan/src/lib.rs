@@ -18,6 +18,7 @@ mod method;
 mod model;
 mod model_config;
 mod net_file;
+mod onnx;
 mod pix2pix;
 mod pix2pix_config;
 mod pretrained;

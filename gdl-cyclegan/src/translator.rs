@@ -2,7 +2,7 @@ use crate::round_trip::to_picture;
 use crate::training::load_nets;
 use crate::{
     Error, Generator, GeneratorConfig, NETS, NetFile, PIX2PIX_NETS, Pix2PixTrainerConfig, Result, Tiles,
-    TrainerConfig, tiles,
+    TrainerConfig, onnx, tiles,
 };
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
@@ -150,6 +150,20 @@ impl Translator {
     /// When the picture has another shape, the side of the tiles is 0, or the temporary file cannot be written.
     pub fn translate_tiled(&self, picture: &Tensor, tiles: &Tiles) -> Result<Tensor> {
         tiles::translate(&self.generator, picture, tiles, &self.device)
+    }
+
+    /// Writes the generator as an ONNX file (operators of version 17), for other programs to run. Whole or not at all.
+    ///
+    /// Its input `picture` is (batch, in_channels, height, width) in [-1, 1], its output `translation` the same with the
+    /// network's out_channels; height and width must be multiples of [`GeneratorConfig::multiple`] and at least
+    /// [`GeneratorConfig::min_size`], which [`translate`](Self::translate) sees to by itself. The file says so in its
+    /// metadata: `input_range`, `output_range`, `multiple`, `min_size`, `direction` where one is given, and `generator`,
+    /// the configuration as JSON. There is no dropout in it, and batch norm goes by its running statistics.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or would be of 2 GiB or more.
+    pub fn export_onnx(&self, path: impl AsRef<Path>, direction: Option<Direction>) -> Result<()> {
+        onnx::export(&self.generator, path.as_ref(), direction)
     }
 }
 

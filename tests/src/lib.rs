@@ -5,10 +5,12 @@
 mod compare;
 mod fixture;
 mod gradient;
+mod onnx;
 
 pub use compare::{assert_bitwise, assert_close, max_abs_diff};
 pub use fixture::{Fixture, shared_data};
 pub use gradient::check_gradients;
+pub use onnx::{OnnxModel, OnnxNode};
 
 /// The examples of the project's README are tests.
 #[cfg(doctest)]

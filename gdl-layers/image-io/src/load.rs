@@ -199,7 +199,16 @@ fn to_tensor(decoded: DynamicImage, options: &LoadOptions) -> candle_core::Resul
         green[i] = rgb[1].clamp(0.0, 1.0);
         blue[i] = rgb[2].clamp(0.0, 1.0);
     };
-    if decoded.color().has_alpha() {
+    // The common kinds without a copy of the whole in f32 between.
+    if let DynamicImage::ImageRgb8(decoded) = &decoded {
+        for (i, p) in decoded.pixels().enumerate() {
+            put(i, p.0.map(|v| f32::from(v) / 255.0));
+        }
+    } else if let DynamicImage::ImageRgb16(decoded) = &decoded {
+        for (i, p) in decoded.pixels().enumerate() {
+            put(i, p.0.map(|v| f32::from(v) / 65535.0));
+        }
+    } else if decoded.color().has_alpha() {
         for (i, p) in decoded.into_rgba32f().pixels().enumerate() {
             let [r, g, b, a] = p.0;
             let over = |c: f32, under: f32| a * c + (1.0 - a) * under;

@@ -1,5 +1,7 @@
 //! `gdl cyclegan`: unpaired translation between two sets of pictures.
 
+mod direction;
+mod export;
 mod train;
 mod translate;
 
@@ -20,6 +22,8 @@ pub(crate) enum CycleGanCommand {
     Translate(translate::TranslateArgs),
     /// Write a run's networks, or one network's file, for pytorch-CycleGAN-and-pix2pix
     Convert(ConvertArgs),
+    /// Write a generator as an ONNX file
+    Export(export::ExportArgs),
 }
 
 /// Runs `gdl cyclegan …`.
@@ -28,5 +32,6 @@ pub(crate) fn run(command: &CycleGanCommand, context: &Context) -> Result<()> {
         CycleGanCommand::Train(args) => train::train(args, context),
         CycleGanCommand::Translate(args) => translate::translate(args, context),
         CycleGanCommand::Convert(args) => convert(args, Kind::CycleGan, &NETS, context),
+        CycleGanCommand::Export(args) => export::export(args, context),
     }
 }

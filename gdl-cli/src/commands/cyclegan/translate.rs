@@ -1,21 +1,13 @@
 //! `gdl cyclegan translate`
 
-use crate::{
-    commands::{Context, Kind, translation::Pictures},
-    console::UsageError,
+use super::direction::{DirectionName, open};
+use crate::commands::{
+    Context, Kind,
+    translation::{Pictures, TileArgs},
 };
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use gdl_cyclegan::{Direction, Translator};
+use clap::Args;
 use std::path::PathBuf;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DirectionName {
-    #[value(alias = "AtoB")]
-    Ab,
-    #[value(alias = "BtoA")]
-    Ba,
-}
 
 /// Flags of `gdl cyclegan translate`.
 #[derive(Debug, Args)]
@@ -30,6 +22,8 @@ pub(crate) struct TranslateArgs {
     /// Directory for the results; file names are kept, and 16 bits where a format has them
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    tiles: TileArgs,
     /// From A to B, or from B to A; of a run [default: ab]
     #[arg(long, value_enum)]
     direction: Option<DirectionName>,
@@ -39,21 +33,6 @@ pub(crate) struct TranslateArgs {
 pub(super) fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
     Kind::CycleGan.check(&args.run)?;
     let pictures = Pictures::plan(&args.inputs, &args.out)?;
-    pictures.translate(&open(args, context)?, context)
-}
-
-/// The generator of a run, or of a file.
-fn open(args: &TranslateArgs, context: &Context) -> Result<Translator> {
-    if args.run.is_file() {
-        if args.direction.is_some() {
-            let message = format!("{}: a file holds one network; leave --direction out", args.run.display());
-            return Err(UsageError(message).into());
-        }
-        return Ok(Translator::open(&args.run, &context.device)?);
-    }
-    let direction = match args.direction {
-        Some(DirectionName::Ba) => Direction::BtoA,
-        Some(DirectionName::Ab) | None => Direction::AtoB,
-    };
-    Ok(Translator::load(&args.run, direction, &context.device)?)
+    let (translator, _) = open(&args.run, args.direction, context)?;
+    pictures.translate(&translator, &args.tiles, context)
 }

@@ -1,6 +1,7 @@
 //! `gdl pix2pix`: translation learnt from pairs of pictures.
 
 mod eval;
+mod export;
 mod train;
 mod translate;
 
@@ -23,6 +24,8 @@ pub(crate) enum Pix2PixCommand {
     Eval(eval::EvalArgs),
     /// Write a run's networks, or one network's file, for pytorch-CycleGAN-and-pix2pix
     Convert(ConvertArgs),
+    /// Write the generator as an ONNX file
+    Export(export::ExportArgs),
 }
 
 /// Runs `gdl pix2pix …`.
@@ -32,5 +35,6 @@ pub(crate) fn run(command: &Pix2PixCommand, context: &Context) -> Result<()> {
         Pix2PixCommand::Translate(args) => translate::translate(args, context),
         Pix2PixCommand::Eval(args) => eval::eval(args, context),
         Pix2PixCommand::Convert(args) => convert(args, Kind::Pix2Pix, &PIX2PIX_NETS, context),
+        Pix2PixCommand::Export(args) => export::export(args, context),
     }
 }

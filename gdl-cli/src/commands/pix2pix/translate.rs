@@ -1,6 +1,6 @@
 //! `gdl pix2pix translate`
 
-use crate::commands::{Context, Kind, translation::Pictures};
+use crate::commands::{Context, Kind, translation::{Pictures, TileArgs}};
 use anyhow::Result;
 use clap::Args;
 use gdl_cyclegan::Translator;
@@ -18,13 +18,15 @@ pub(crate) struct TranslateArgs {
     /// Directory for the results; file names are kept, and 16 bits where a format has them
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    tiles: TileArgs,
 }
 
 /// Runs `gdl pix2pix translate`.
 pub(super) fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
     let pictures = Pictures::plan(&args.inputs, &args.out)?;
-    pictures.translate(&open(&args.run, context)?, context)
+    pictures.translate(&open(&args.run, context)?, &args.tiles, context)
 }
 
 /// The generator of a run, or of a file.

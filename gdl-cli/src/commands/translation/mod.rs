@@ -1,9 +1,10 @@
-//! What `gdl cyclegan` and `gdl pix2pix` share: flags of networks and training, the bar, pictures in and out, conversion.
+//! What `gdl cyclegan` and `gdl pix2pix` share: flags of networks and training, the bar, pictures in and out, conversion, export.
 
 mod bar;
 mod convert;
 mod course;
 mod dry_run;
+mod export;
 mod networks;
 mod pictures;
 mod train;
@@ -12,8 +13,9 @@ pub(crate) use bar::TrainingBar;
 pub(crate) use convert::{ConvertArgs, convert};
 pub(crate) use course::CourseArgs;
 pub(crate) use dry_run::dry_run;
+pub(crate) use export::export_onnx;
 pub(crate) use networks::NetworkArgs;
-pub(crate) use pictures::Pictures;
+pub(crate) use pictures::{Pictures, TileArgs};
 pub(crate) use train::{check_pictures, finish};
 
 /// Every flag of the shared sets, for those that exclude them.

@@ -1,8 +1,12 @@
 //! Pictures to be translated: which input goes to which output.
 
-use crate::{commands::Context, progress::Progress};
+use crate::{
+    commands::{Context, values},
+    progress::Progress,
+};
 use anyhow::{Context as _, Result, ensure};
-use gdl_cyclegan::Translator;
+use clap::Args;
+use gdl_cyclegan::{Tiles, Translator};
 use gdl_image_io::{
     EXTENSIONS, LoadOptions, SaveOptions, check_writable, image_depth, images_at, load_image, save_image_with,
 };
@@ -10,6 +14,15 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
+
+/// How much of a picture is in memory at once.
+#[derive(Debug, Args)]
+pub(crate) struct TileArgs {
+    /// Translate in tiles of N pixels a side, for pictures larger than memory: 3 GiB for the maps, the rest in a temporary
+    /// file. The result is the same, up to rounding; 512 is a good size [default: the whole picture at once]
+    #[arg(long, value_name = "N", value_parser = values::side)]
+    tile: Option<usize>,
+}
 
 /// Outputs with the inputs that they come from.
 #[derive(Debug)]
@@ -26,7 +39,12 @@ impl Pictures {
     }
 
     /// Translates them all.
-    pub(crate) fn translate(&self, translator: &Translator, context: &Context) -> Result<()> {
+    pub(crate) fn translate(
+        &self,
+        translator: &Translator,
+        tiles: &TileArgs,
+        context: &Context,
+    ) -> Result<()> {
         let (out, jobs) = (&self.out, &self.jobs);
         std::fs::create_dir_all(out).with_context(|| {
             format!("{}: cannot make this directory; choose another --out", out.display())
@@ -38,7 +56,11 @@ impl Pictures {
         for (done, (output, input)) in jobs.iter().enumerate() {
             let picture = load_image(input, &LoadOptions::default())?;
             let options = SaveOptions { depth: image_depth(input)?, ..SaveOptions::default() };
-            save_image_with(&translator.translate(&picture)?, output, &options)?;
+            let translated = match tiles.tile {
+                Some(side) => translator.translate_tiled(&picture, &Tiles::new(side))?,
+                None => translator.translate(&picture)?,
+            };
+            save_image_with(&translated, output, &options)?;
             progress.at(done as u64 + 1, output.display().to_string());
         }
         progress.finish();

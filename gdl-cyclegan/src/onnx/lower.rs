@@ -1,0 +1,330 @@
+use super::proto::Message;
+use crate::Result;
+use crate::graph::{Graph, Node, Op};
+use candle_core::{DType, Device, Tensor};
+use gdl_conv::{Conv2d, ConvTranspose2d, Pad, PadMode};
+use gdl_instance_norm::{Definition, InstanceNorm2d};
+use gdl_kernels::Activation;
+use gdl_norm::{BatchNorm2d, Norm, Norm2d};
+use std::collections::BTreeSet;
+
+/// `TensorProto.DataType`
+const FLOAT: u64 = 1;
+const INT64: u64 = 7;
+
+/// A network in ONNX's operators.
+pub(super) struct Lowered {
+    nodes: Vec<Message>,
+    initializers: Vec<Message>,
+    names: BTreeSet<String>,
+    input: Message,
+    output: Message,
+}
+
+/// `AttributeProto`
+enum Attribute<'a> {
+    Int(i64),
+    Ints(&'a [usize]),
+    Float(f32),
+    Text(&'a str),
+}
+
+impl Lowered {
+    pub(super) fn of(graph: &Graph<'_>) -> Result<Self> {
+        let (first, last) = (&graph.nodes()[0], graph.node(graph.last()));
+        let mut lowered = Self {
+            nodes: Vec::new(),
+            initializers: Vec::new(),
+            names: BTreeSet::new(),
+            input: value_info(first),
+            output: value_info(last),
+        };
+        for node in graph.nodes() {
+            let inputs: Vec<&str> = node.inputs.iter().map(|&id| graph.node(id).name.as_str()).collect();
+            lowered.add(node, &inputs)?;
+        }
+        Ok(lowered)
+    }
+
+    /// `GraphProto`
+    pub(super) fn into_graph(self) -> Message {
+        let mut graph = Message::default();
+        self.nodes.into_iter().for_each(|node| graph.message(1, node));
+        graph.text(2, "generator");
+        self.initializers.into_iter().for_each(|tensor| graph.message(5, tensor));
+        graph.message(11, self.input);
+        graph.message(12, self.output);
+        graph
+    }
+
+    fn add(&mut self, node: &Node<'_>, inputs: &[&str]) -> Result<()> {
+        let name = node.name.as_str();
+        match node.op {
+            Op::Picture => {}
+            Op::Conv { conv, pad } => self.conv(name, inputs, conv, pad)?,
+            Op::Transposed(conv) => self.transposed(name, inputs, conv)?,
+            Op::Upsample => {
+                let scales = Tensor::new(&[1f32, 1., 2., 2.], &Device::Cpu)?;
+                let scales = self.weight("twice", &scales)?;
+                let attributes = [
+                    ("mode", Attribute::Text("nearest")),
+                    ("coordinate_transformation_mode", Attribute::Text("asymmetric")),
+                    ("nearest_mode", Attribute::Text("floor")),
+                ];
+                self.node("Resize", name, &[inputs[0], "", &scales], &attributes);
+            }
+            Op::Norm(norm) => self.norm(name, inputs[0], norm)?,
+            Op::Activate(activation) => self.activation(name, inputs[0], activation),
+            Op::Add => self.node("Add", name, inputs, &[]),
+            Op::Concat => self.node("Concat", name, inputs, &[("axis", Attribute::Int(1))]),
+        }
+        Ok(())
+    }
+
+    fn conv(&mut self, name: &str, inputs: &[&str], conv: &Conv2d, pad: Pad) -> Result<()> {
+        let config = conv.config();
+        let Pad { left, right, top, bottom } = pad;
+        let (mut x, mut pads) = (inputs[0].to_string(), [top, left, bottom, right]);
+        let mode = match config.pad_mode {
+            PadMode::Zero => None,
+            PadMode::Reflect => Some("reflect"),
+            PadMode::Replicate => Some("edge"),
+        };
+        // A convolution pads with zeros only.
+        if let Some(mode) = mode.filter(|_| !pad.is_empty()) {
+            let sides = self.whole_numbers(&format!("{name}.sides"), &[0, 0, top, left, 0, 0, bottom, right]);
+            let padded = format!("{name}.padded");
+            self.node("Pad", &padded, &[&x, &sides], &[("mode", Attribute::Text(mode))]);
+            (x, pads) = (padded, [0; 4]);
+        }
+        let attributes = [
+            ("kernel_shape", Attribute::Ints(&pair(config.kernel))),
+            ("strides", Attribute::Ints(&pair(config.stride))),
+            ("dilations", Attribute::Ints(&pair(config.dilation))),
+            ("group", Attribute::Int(config.groups as i64)),
+            ("pads", Attribute::Ints(&pads)),
+        ];
+        self.weighted("Conv", name, &x, (conv.weight(), conv.bias()), &attributes)
+    }
+
+    fn transposed(&mut self, name: &str, inputs: &[&str], conv: &ConvTranspose2d) -> Result<()> {
+        let config = conv.config();
+        let (rows, columns) = config.padding;
+        let attributes = [
+            ("kernel_shape", Attribute::Ints(&pair(config.kernel))),
+            ("strides", Attribute::Ints(&pair(config.stride))),
+            ("dilations", Attribute::Ints(&pair(config.dilation))),
+            ("group", Attribute::Int(config.groups as i64)),
+            ("pads", Attribute::Ints(&[rows, columns, rows, columns])),
+            ("output_padding", Attribute::Ints(&pair(config.output_padding))),
+        ];
+        self.weighted("ConvTranspose", name, inputs[0], (conv.weight(), conv.bias()), &attributes)
+    }
+
+    fn weighted(
+        &mut self,
+        op: &str,
+        name: &str,
+        x: &str,
+        (weight, bias): (&Tensor, Option<&Tensor>),
+        attributes: &[(&str, Attribute<'_>)],
+    ) -> Result<()> {
+        let mut inputs = vec![x.to_string(), self.weight(&format!("{name}.weight"), weight)?];
+        if let Some(bias) = bias {
+            inputs.push(self.weight(&format!("{name}.bias"), bias)?);
+        }
+        self.node(op, name, &inputs.iter().map(String::as_str).collect::<Vec<_>>(), attributes);
+        Ok(())
+    }
+
+    fn norm(&mut self, name: &str, x: &str, norm: &Norm2d) -> Result<()> {
+        let (activation, normalised) = match norm.norm() {
+            Norm::Nothing(activation) => (*activation, None),
+            Norm::Instance(norm) => (norm.config().activation, Some(norm.config().channels)),
+            Norm::Batch(norm) => (norm.config().activation, Some(norm.config().channels)),
+        };
+        let before = match (normalised, activation) {
+            (None, _) => x.to_string(),
+            (_, Activation::Identity) => name.to_string(),
+            _ => format!("{name}.normalised"),
+        };
+        match norm.norm() {
+            Norm::Instance(norm) => self.instance_norm(&before, x, norm)?,
+            Norm::Batch(norm) => self.batch_norm(&before, x, norm)?,
+            Norm::Nothing(Activation::Identity) => self.node("Identity", name, &[x], &[]),
+            Norm::Nothing(_) => {}
+        }
+        if activation != Activation::Identity {
+            self.activation(name, &before, activation);
+        }
+        Ok(())
+    }
+
+    fn instance_norm(&mut self, name: &str, x: &str, norm: &InstanceNorm2d) -> Result<()> {
+        let config = norm.config();
+        let device = &Device::Cpu;
+        let scale = match norm.weight() {
+            Some(weight) => self.weight(&format!("{name}.weight"), weight)?,
+            None => {
+                let ones = Tensor::ones(config.channels, DType::F32, device)?;
+                self.weight(&format!("ones.{}", config.channels), &ones)?
+            }
+        };
+        let shift = match norm.bias() {
+            Some(bias) => self.weight(&format!("{name}.bias"), bias)?,
+            None => {
+                let zeros = Tensor::zeros(config.channels, DType::F32, device)?;
+                self.weight(&format!("zeros.{}", config.channels), &zeros)?
+            }
+        };
+        match config.definition {
+            Definition::Torch => {
+                let eps = [("epsilon", Attribute::Float(config.eps as f32))];
+                self.node("InstanceNormalization", name, &[x, &scale, &shift], &eps);
+            }
+            // ONNX has no operator for it: (x - mean) / (std + eps).
+            Definition::KerasContrib => {
+                let eps = self.weight("keras.eps", &Tensor::new(&[config.eps as f32], device)?)?;
+                let part = |what: &str| format!("{name}.{what}");
+                let over = [("axes", Attribute::Ints(&[2, 3])), ("keepdims", Attribute::Int(1))];
+                self.node("ReduceMean", &part("mean"), &[x], &over);
+                self.node("Sub", &part("centred"), &[x, &part("mean")], &[]);
+                self.node("Mul", &part("squares"), &[&part("centred"), &part("centred")], &[]);
+                self.node("ReduceMean", &part("variance"), &[&part("squares")], &over);
+                self.node("Sqrt", &part("deviation"), &[&part("variance")], &[]);
+                self.node("Add", &part("divisor"), &[&part("deviation"), &eps], &[]);
+                let affine = norm.weight().is_some();
+                let unit = if affine { part("unit") } else { name.to_string() };
+                self.node("Div", &unit, &[&part("centred"), &part("divisor")], &[]);
+                if affine {
+                    let sides = self.whole_numbers("per_pixel", &[1, 2]);
+                    self.node("Unsqueeze", &part("scale"), &[&scale, &sides], &[]);
+                    self.node("Unsqueeze", &part("shift"), &[&shift, &sides], &[]);
+                    self.node("Mul", &part("scaled"), &[&unit, &part("scale")], &[]);
+                    self.node("Add", name, &[&part("scaled"), &part("shift")], &[]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn batch_norm(&mut self, name: &str, x: &str, norm: &BatchNorm2d) -> Result<()> {
+        let inputs = [
+            x.to_string(),
+            self.weight(&format!("{name}.weight"), norm.weight())?,
+            self.weight(&format!("{name}.bias"), norm.bias())?,
+            self.weight(&format!("{name}.running_mean"), &norm.running_mean())?,
+            self.weight(&format!("{name}.running_var"), &norm.running_var())?,
+        ];
+        let inputs = inputs.each_ref().map(String::as_str);
+        let eps = [("epsilon", Attribute::Float(norm.config().eps as f32))];
+        self.node("BatchNormalization", name, &inputs, &eps);
+        Ok(())
+    }
+
+    fn activation(&mut self, name: &str, x: &str, activation: Activation) {
+        match activation {
+            Activation::Identity => self.node("Identity", name, &[x], &[]),
+            Activation::Relu => self.node("Relu", name, &[x], &[]),
+            Activation::LeakyRelu(slope) => {
+                self.node("LeakyRelu", name, &[x], &[("alpha", Attribute::Float(slope as f32))]);
+            }
+            Activation::Tanh => self.node("Tanh", name, &[x], &[]),
+            Activation::Sigmoid => self.node("Sigmoid", name, &[x], &[]),
+        }
+    }
+
+    /// `NodeProto`. Its result bears its name.
+    fn node(&mut self, op: &str, name: &str, inputs: &[&str], attributes: &[(&str, Attribute<'_>)]) {
+        let mut node = Message::default();
+        inputs.iter().for_each(|input| node.text(1, input));
+        node.text(2, name);
+        node.text(3, name);
+        node.text(4, op);
+        for (name, value) in attributes {
+            node.message(5, attribute(name, value));
+        }
+        self.nodes.push(node);
+    }
+
+    /// `TensorProto` of f32. One name stands for one tensor.
+    fn weight(&mut self, name: &str, tensor: &Tensor) -> Result<String> {
+        if self.names.insert(name.to_string()) {
+            let mut message = tensor_head(name, tensor.dims(), FLOAT);
+            message.tensor(9, tensor);
+            self.initializers.push(message);
+        }
+        Ok(name.to_string())
+    }
+
+    fn whole_numbers(&mut self, name: &str, values: &[usize]) -> String {
+        if self.names.insert(name.to_string()) {
+            let mut message = tensor_head(name, &[values.len()], INT64);
+            let bytes: Vec<u8> = values.iter().flat_map(|&value| (value as u64).to_le_bytes()).collect();
+            message.bytes(9, &bytes);
+            self.initializers.push(message);
+        }
+        name.to_string()
+    }
+}
+
+fn pair((rows, columns): (usize, usize)) -> [usize; 2] {
+    [rows, columns]
+}
+
+fn tensor_head(name: &str, dims: &[usize], kind: u64) -> Message {
+    let mut message = Message::default();
+    dims.iter().for_each(|&n| message.number(1, n as u64));
+    message.number(2, kind);
+    message.text(8, name);
+    message
+}
+
+fn attribute(name: &str, value: &Attribute<'_>) -> Message {
+    let mut message = Message::default();
+    message.text(1, name);
+    let kind = match value {
+        Attribute::Float(value) => {
+            message.float(2, *value);
+            1
+        }
+        Attribute::Int(value) => {
+            message.signed(3, *value);
+            2
+        }
+        Attribute::Text(value) => {
+            message.text(4, value);
+            3
+        }
+        Attribute::Ints(values) => {
+            values.iter().for_each(|&value| message.number(8, value as u64));
+            7
+        }
+    };
+    message.number(20, kind);
+    message
+}
+
+/// `ValueInfoProto` of a batch of pictures of any number and size.
+fn value_info(node: &Node<'_>) -> Message {
+    let mut shape = Message::default();
+    let any = |name: &str| {
+        let mut dim = Message::default();
+        dim.text(2, name);
+        dim
+    };
+    let mut channels = Message::default();
+    channels.number(1, node.channels as u64);
+    for dim in [any("batch"), channels, any("height"), any("width")] {
+        shape.message(1, dim);
+    }
+    let mut tensor = Message::default();
+    tensor.number(1, FLOAT);
+    tensor.message(2, shape);
+    let mut kind = Message::default();
+    kind.message(1, tensor);
+    let mut info = Message::default();
+    info.text(1, &node.name);
+    info.message(2, kind);
+    info
+}
