@@ -31,8 +31,7 @@ fn picture(h: usize, w: usize) -> Tensor {
         let noise = ((x * 7919 + y * 104_729 + c * 31) % 101) as f32 / 101.0;
         0.6 * (x as f32 / w as f32) * (y as f32 / h as f32) + 0.4 * noise
     };
-    let values: Vec<f32> =
-        (0..3 * h * w).map(|i| value(i / (h * w), i / w % h, i % w)).collect();
+    let values: Vec<f32> = (0..3 * h * w).map(|i| value(i / (h * w), i / w % h, i % w)).collect();
     Tensor::from_vec(values, (3, h, w), &DEV).unwrap()
 }
 

@@ -39,6 +39,64 @@ fn pictures_of_any_size_keep_their_name_and_size() {
 }
 
 #[test]
+fn tiles_and_the_whole_give_the_same_picture() {
+    let dir = trained();
+    dir.picture("wide.png", 75, 131);
+    for (out, flags) in [("whole", ""), ("tiles", "--tile 16"), ("few", "--tile 50")] {
+        dir.succeeds(&format!("cyclegan translate run wide.png --out {out} --quiet {flags}"));
+    }
+    let picture = |out: &str| {
+        let path = dir.path(out).join("wide.png");
+        gdl_image_io::load_image(path, &Default::default())
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap()
+    };
+    let whole = picture("whole");
+    for out in ["tiles", "few"] {
+        // What lies between two of the 256 steps may be rounded up or down.
+        let off = whole.iter().zip(picture(out)).map(|(a, b)| ((a - b) * 255.0).abs());
+        let (worst, count) =
+            off.fold((0f32, 0), |(worst, count), d| (worst.max(d), count + usize::from(d > 0.5)));
+        assert!(worst < 1.5 && count < whole.len() / 100, "{out}: {worst} steps, {count} values");
+    }
+    dir.misused("cyclegan translate run wide.png --out small --tile 8", &["--tile", "16"]);
+    dir.misused("pix2pix translate run wide.png --out small --tile x", &["--tile"]);
+}
+
+#[test]
+fn a_generator_is_exported() {
+    let dir = trained();
+    let said = dir.succeeds("cyclegan export run --out ab.onnx");
+    assert!(said.stderr.contains("ab.onnx") && said.stderr.contains("multiples of 4"), "{}", said.stderr);
+    dir.succeeds("cyclegan export run --direction ba --out ba.onnx --quiet");
+    dir.succeeds("cyclegan convert run theirs --quiet");
+    dir.succeeds("cyclegan export theirs/latest_net_G_A.pth --out file.onnx --quiet");
+    let [ab, ba, file] = ["ab.onnx", "ba.onnx", "file.onnx"].map(|name| dir.read(name));
+    let holds = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    for (bytes, direction) in [(&ab, "ab"), (&ba, "ba")] {
+        assert!(holds(bytes, b"ConvTranspose") && holds(bytes, b"translation"));
+        assert!(holds(bytes, &[b"\x0a\x09direction\x12\x02", direction.as_bytes()].concat()), "{direction}");
+    }
+    assert!(!holds(&file, b"direction"));
+    // The weights are those of the direction.
+    let weights = dir.weights("run");
+    for (bytes, net, has) in [(&ab, "net_G_A", true), (&file, "net_G_A", true), (&ba, "net_G_A", false)] {
+        let weight = &weights[&format!("{net}.model.1.weight")];
+        let values = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        assert_eq!(holds(bytes, &raw), has, "{net}");
+    }
+    dir.misused("cyclegan export run", &["--out"]);
+    dir.misused("cyclegan export theirs/latest_net_G_A.pth --direction ab --out x.onnx", &["--direction"]);
+    dir.fails("pix2pix export run --out x.onnx", &["run: is a run of `gdl cyclegan train`"]);
+    dir.fails("cyclegan export run --out gone/x.onnx", &["gone/x.onnx"]);
+    dir.fails("cyclegan export gone --out x.onnx", &["gone"]);
+}
+
+#[test]
 fn a_dry_run_tells_and_writes_nothing() {
     let dir = Dir::stocked();
     let before = dir.tree();

@@ -25,6 +25,10 @@ fn pairs_train_and_single_pictures_are_translated() {
     assert!(output.stderr.contains("3 pictures"), "{}", output.stderr);
     assert_eq!(dir.size("made/one.png"), (41, 37));
     assert_eq!(dir.size("made/content.png"), (31, 40));
+    dir.succeeds("pix2pix translate run content.png --out tiles --tile 16 --quiet");
+    assert_eq!(dir.size("tiles/content.png"), (31, 40));
+    dir.succeeds("pix2pix export run --out model.onnx --quiet");
+    assert!(dir.read("model.onnx").windows(18).any(|name| name == b"BatchNormalization"));
     let score = dir.succeeds("pix2pix eval run pairs --quiet").stdout;
     let score: serde_json::Value = serde_json::from_str(&score).unwrap();
     assert_eq!(score["count"], 3);

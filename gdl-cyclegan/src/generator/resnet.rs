@@ -136,11 +136,10 @@ impl Described for ResnetGenerator {
             y = graph.norm(&format!("{name}.norm"), y, norm);
             name = format!("down{i}");
             y = graph.conv(&name, y, conv);
+            graph.keep(y);
             norm = next;
         }
-        // The maps of the blocks are the smallest, and many times cheaper to keep than to compute. Those before and after
-        // are larger than they by far, and cheap.
-        graph.keep(y);
+        // But the largest maps, those of the picture's size, all are kept: those are cheaper to compute again.
         y = graph.norm(&format!("{name}.norm"), y, norm);
         for (i, block) in self.blocks.iter().enumerate() {
             let x = y;
@@ -156,6 +155,9 @@ impl Described for ResnetGenerator {
         for (i, (grow, norm)) in self.ups.iter().enumerate() {
             let name = format!("up{i}");
             y = graph.grow(&name, y, grow);
+            if i + 1 < self.ups.len() {
+                graph.keep(y);
+            }
             y = graph.norm(&format!("{name}.norm"), y, norm);
         }
         y = graph.conv("head", y, &self.head);

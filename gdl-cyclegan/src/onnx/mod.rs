@@ -24,10 +24,11 @@ pub(crate) fn export(generator: &Generator, path: &Path, direction: Option<Direc
     }
     Ok(gdl_train::atomic_write(path, |file| {
         let mut out = BufWriter::new(file);
-        model
-            .write(&mut out)
-            .and_then(|()| out.flush())
-            .map_err(|source| gdl_train::Error::Io { action: "write", path: path.to_path_buf(), source })
+        model.write(&mut out).and_then(|()| out.flush()).map_err(|source| gdl_train::Error::Io {
+            action: "write",
+            path: path.to_path_buf(),
+            source,
+        })
     })?)
 }
 

@@ -2,8 +2,8 @@
 
 use super::rect::Rect;
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
-use gdl_kernels::par;
+use candle_core::{DType, Device, Storage, Tensor};
+use gdl_kernels::{par, view};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -37,19 +37,24 @@ impl Rows {
         Self { memory, used: 0, spare: Vec::new(), file: None, end: 0, free: HashMap::new() }
     }
 
-    /// Keeps a row that `fill` writes.
-    fn keep(&mut self, length: usize, fill: impl FnOnce(&mut [f32])) -> Result<Row> {
+    /// Memory for a row, with any content.
+    fn take(&mut self, length: usize) -> Vec<f32> {
         if self.spare.first().is_some_and(|row| row.len() != length) {
             self.drop_spare();
         }
-        if let Some(mut row) = self.spare.pop() {
-            fill(&mut row);
-            return Ok(Row::Memory(row));
+        match self.spare.pop() {
+            Some(row) => {
+                self.used -= bytes(length);
+                row
+            }
+            None => vec![0f32; length],
         }
-        let mut row = vec![0f32; length];
-        fill(&mut row);
-        if self.used + bytes(length) <= self.memory {
-            self.used += bytes(length);
+    }
+
+    /// Keeps a row where there is room.
+    fn keep(&mut self, row: Vec<f32>) -> Result<Row> {
+        if self.used + bytes(row.len()) <= self.memory {
+            self.used += bytes(row.len());
             return Ok(Row::Memory(row));
         }
         self.write(&row).map(Row::File).map_err(fault)
@@ -100,6 +105,16 @@ impl Rows {
     }
 }
 
+/// Runs `f` over the numbers of a tensor in row-major order.
+pub(super) fn with_values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let tensor = tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => Ok(f(&view::contiguous(storage, layout)?)),
+        _ => Err(candle_core::Error::Msg("a tensor left the CPU".into()).into()),
+    }
+}
+
 fn bytes(numbers: usize) -> u64 {
     4 * numbers as u64
 }
@@ -128,15 +143,17 @@ impl Map {
 
     /// Adds the rows that follow: (1, channels, h, width).
     pub(super) fn push(&mut self, part: &Tensor, rows: &mut Rows) -> Result<()> {
-        let height = part.dim(2)?;
-        let values = part.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-        for y in 0..height {
-            let row = rows.keep(self.channels * self.width, |row| {
-                for (c, to) in row.chunks_mut(self.width).enumerate() {
-                    to.copy_from_slice(&values[(c * height + y) * self.width..][..self.width]);
+        let (height, width) = (part.dim(2)?, self.width);
+        let mut new: Vec<Vec<f32>> = (0..height).map(|_| rows.take(self.channels * width)).collect();
+        with_values(part, |values| {
+            par::chunks_mut(&mut new, 1, |y, row| {
+                for (c, to) in row.iter_mut().flat_map(|row| row.chunks_mut(width)).enumerate() {
+                    to.copy_from_slice(&values[(c * height + y) * width..][..width]);
                 }
-            })?;
-            self.rows.push(row);
+            });
+        })?;
+        for row in new {
+            self.rows.push(rows.keep(row)?);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! An instance norm needs mean and variance of its whole map, so no tile can be taken through the network on its own. The
 //! operations that [`Graph`](crate::graph::Graph) marks as kept are gone through in their order, each over the whole
 //! picture in strips, with what its convolutions see beyond a strip read from the map before it; a map's rows are dropped
-//! as soon as nothing needs them. Maps that are cheap and large are not kept: one sweep computes their statistics, and
+//! as soon as nothing needs them. The largest maps, which are cheap, are not kept: one sweep computes their statistics, and
 //! whoever reads them later computes them again.
 
 mod map;
@@ -12,11 +12,10 @@ mod sweep;
 
 use crate::round_trip::to_picture;
 use crate::{Error, Generator, Result};
-use candle_core::{DType, Device, Storage, Tensor};
+use candle_core::{Device, Tensor};
 use gdl_conv::PadMode;
 use gdl_image_io::Range;
-use gdl_kernels::view;
-use map::Rows;
+use map::{Rows, with_values};
 use rect::Rect;
 use sweep::Sweeps;
 
@@ -70,16 +69,23 @@ pub(crate) fn translate(
             "translate: expected a picture of shape ({expected}, H, W) with at least one pixel, got {:?}",
             picture.dims()
         );
-        return Err(fault(message));
+        return Err(candle_core::Error::Msg(message).into());
     }
+    with_values(picture, |pixels| run(generator, (pixels, h, w), tiles, device))?
+}
+
+/// The same of a picture's values, plane by plane.
+fn run(
+    generator: &Generator,
+    (pixels, h, w): (&[f32], usize, usize),
+    tiles: &Tiles,
+    device: &Device,
+) -> Result<Tensor> {
+    let channels = generator.config().in_channels;
     let (pad, mode) = generator.padding(h, w);
     let (tall, wide) = (pad.top + h + pad.bottom, pad.left + w + pad.right);
     let rows: Vec<usize> = (0..tall).map(|i| source(mode, i, pad.top, h)).collect();
     let columns: Vec<usize> = (0..wide).map(|i| source(mode, i, pad.left, w)).collect();
-    let picture = picture.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-    let (storage, layout) = picture.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else { return Err(fault("translate: the picture left the CPU".into())); };
-    let pixels = view::contiguous::<f32>(storage, layout)?;
     let part = |rect: &Rect| -> Result<Tensor> {
         let (rows, columns) = (&rows[rect.rows.clone()], &columns[rect.columns.clone()]);
         let mut values = Vec::with_capacity(channels * rows.len() * columns.len());
@@ -100,20 +106,16 @@ pub(crate) fn translate(
     let mut made = vec![0f32; out_channels * h * w];
     let whole = Rect { rows: pad.top..pad.top + h, columns: pad.left..pad.left + w };
     sweeps.finish(&whole, |rect, y| {
-        let values = to_picture(y)?.flatten_all()?.to_vec1::<f32>()?;
         let (height, width) = (rect.rows.len(), rect.columns.len());
         let (top, left) = (rect.rows.start - pad.top, rect.columns.start - pad.left);
-        for (i, row) in values.chunks(width).enumerate() {
-            let (channel, y) = (i / height, top + i % height);
-            made[(channel * h + y) * w + left..][..width].copy_from_slice(row);
-        }
-        Ok(())
+        with_values(&to_picture(y)?, |values| {
+            for (i, row) in values.chunks(width).enumerate() {
+                let (channel, y) = (i / height, top + i % height);
+                made[(channel * h + y) * w + left..][..width].copy_from_slice(row);
+            }
+        })
     })?;
     Ok(Tensor::from_vec(made, (out_channels, h, w), &Device::Cpu)?)
-}
-
-fn fault(message: String) -> Error {
-    candle_core::Error::Msg(message).into()
 }
 
 /// Which row or column of the picture stands at place `i` of the padded one.

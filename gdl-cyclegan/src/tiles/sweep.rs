@@ -5,7 +5,7 @@ use crate::graph::{Graph, Node, NodeId, Op};
 use candle_core::{Device, Module, Tensor};
 use candle_nn::ModuleT;
 use gdl_conv::{
-    Conv2d, Conv2dParams, ConvTranspose2d, ConvTranspose2dParams, Pad, conv2d, conv_transpose2d, pad2d,
+    Conv2d, Conv2dParams, ConvTranspose2d, ConvTranspose2dParams, Pad, conv_transpose2d, conv2d, pad2d,
     upsample_nearest2d,
 };
 use gdl_instance_norm::Moments;

@@ -1,6 +1,9 @@
 //! `gdl pix2pix translate`
 
-use crate::commands::{Context, Kind, translation::{Pictures, TileArgs}};
+use crate::commands::{
+    Context, Kind,
+    translation::{Pictures, TileArgs},
+};
 use anyhow::Result;
 use clap::Args;
 use gdl_cyclegan::Translator;

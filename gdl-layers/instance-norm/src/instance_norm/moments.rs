@@ -54,7 +54,9 @@ impl Moments {
         };
         let added = pixels as f64;
         let count = self.count + added;
-        for ((mean, squares), (part_mean, part_var)) in self.mean.iter_mut().zip(&mut self.squares).zip(of_part) {
+        for ((mean, squares), (part_mean, part_var)) in
+            self.mean.iter_mut().zip(&mut self.squares).zip(of_part)
+        {
             let apart = part_mean - *mean;
             *squares += part_var * added + apart * apart * self.count * added / count;
             *mean += apart * added / count;
