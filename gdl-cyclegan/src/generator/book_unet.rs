@@ -3,7 +3,7 @@ use crate::{GeneratorConfig, GeneratorKind};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Conv2d, Conv2dConfig, Pad, PadMode, pad2d, upsample_nearest2d};
-use gdl_kernels::Activation;
+use gdl_kernels::{Activation, recomputed};
 use gdl_norm::{Norm2d, NormConfig};
 
 /// The U-Net of the book *Generative Deep Learning*: four halvings by 4x4 convolutions, three doublings by nearest up-sampling and 4x4
@@ -28,6 +28,7 @@ pub struct BookUnetGenerator {
     downs: Vec<Step>,
     ups: Vec<Step>,
     out: Conv2d,
+    recompute: bool,
 }
 
 type Step = (Conv2d, Norm2d);
@@ -60,7 +61,21 @@ impl BookUnetGenerator {
         let inputs = [8 * width, 8 * width, 4 * width];
         let ups = (0..3).map(|i| step(inputs[i], (4 * width) >> i, 1, vb.pp("up").pp(i)));
         let ups = ups.collect::<Result<_>>()?;
-        Ok(Self { downs, ups, out: conv(2 * width, config.out_channels, 1, vb.pp("out"))? })
+        Ok(Self { downs, ups, out: conv(2 * width, config.out_channels, 1, vb.pp("out"))?, recompute: false })
+    }
+
+    /// Whether the steps are [recomputed] in the backward pass of a training; at first not.
+    pub(crate) fn recompute(&mut self, on: bool) {
+        self.recompute = on;
+    }
+
+    fn step(&self, step: &Step, x: &Tensor, grow: bool, train: bool) -> Result<Tensor> {
+        let (conv, norm) = step.clone();
+        let run = move |x: &Tensor| {
+            let x = if grow { upsample_nearest2d(x, 2)? } else { x.clone() };
+            norm.forward_t(&same(&conv, &x)?, true)
+        };
+        if self.recompute && train { recomputed(x, None, run) } else { run(x) }
     }
 }
 
@@ -71,16 +86,17 @@ fn same(conv: &Conv2d, x: &Tensor) -> Result<Tensor> {
     conv.forward(&pad2d(x, Pad::keras_same((h, w), kernel, stride), PadMode::Zero)?)
 }
 
-impl Module for BookUnetGenerator {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+/// With neither dropout nor running statistics it computes the same in training and out of it.
+impl ModuleT for BookUnetGenerator {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let mut maps = vec![x.clone()];
-        for (conv, norm) in &self.downs {
+        for step in &self.downs {
             let map = maps.last().unwrap_or(x);
-            maps.push(norm.forward_t(&same(conv, map)?, true)?);
+            maps.push(self.step(step, map, false, train)?);
         } // the last (N, 8 base, H / 16, W / 16)
         let mut y = maps.pop().unwrap_or_else(|| x.clone());
-        for ((conv, norm), skip) in self.ups.iter().zip(maps.iter().rev()) {
-            let grown = norm.forward_t(&same(conv, &upsample_nearest2d(&y, 2)?)?, true)?;
+        for (step, skip) in self.ups.iter().zip(maps.iter().rev()) {
+            let grown = self.step(step, &y, true, train)?;
             y = Tensor::cat(&[&grown, skip], 1)?;
         } // (N, 2 base, H / 2, W / 2)
         same(&self.out, &upsample_nearest2d(&y, 2)?)?.tanh()

@@ -8,7 +8,7 @@ pub use unet::UnetGenerator;
 
 use crate::graph::{Described, Graph};
 use crate::{GeneratorConfig, GeneratorKind};
-use candle_core::{Module, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Pad, PadMode, pad2d};
 use gdl_kernels::rng::SharedRng;
@@ -66,6 +66,17 @@ impl Generator {
         &self.config
     }
 
+    /// Whether the backward pass of a training computes parts of the network again instead of keeping what is inside them: the
+    /// residual blocks, or the steps down and up of a U-Net; at first not. The gradients are the same, and must be asked for
+    /// by [`Gradients`](gdl_kernels::Gradients); see [`recomputed`](gdl_kernels::recomputed).
+    pub fn recompute_blocks(&mut self, on: bool) {
+        match &mut self.network {
+            Network::Resnet(network) => network.recompute(on),
+            Network::Unet(network) => network.recompute(on),
+            Network::BookUnet(network) => network.recompute(on),
+        }
+    }
+
     /// Translates pictures of any size, without dropout: padded to the network's multiple, and cut back.
     ///
     /// The padding is the picture's reflection, or its border repeated where the picture is too small to be reflected.
@@ -110,8 +121,7 @@ impl ModuleT for Generator {
         match &self.network {
             Network::Resnet(network) => network.forward_t(x, train),
             Network::Unet(network) => network.forward_t(x, train),
-            // It has neither dropout nor running statistics.
-            Network::BookUnet(network) => network.forward(x),
+            Network::BookUnet(network) => network.forward_t(x, train),
         }
     }
 }

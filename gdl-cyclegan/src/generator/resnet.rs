@@ -4,7 +4,7 @@ use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_blocks::{Grow, ResidualBlock, ResidualBlockConfig, Upsampling};
 use gdl_conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, PadMode};
-use gdl_kernels::{Activation, rng::SharedRng};
+use gdl_kernels::{Activation, recomputed, rng::SharedRng};
 use gdl_norm::{Norm2d, NormConfig};
 
 /// The residual generator: 7x7 convolution, halvings (two, unless told otherwise), residual blocks, as many doublings, 7x7
@@ -32,6 +32,8 @@ pub struct ResnetGenerator {
     blocks: Vec<ResidualBlock>,
     ups: Vec<(Grow, Norm2d)>,
     head: Conv2d,
+    rng: Option<SharedRng>,
+    recompute: bool,
 }
 
 impl ResnetGenerator {
@@ -106,7 +108,20 @@ impl ResnetGenerator {
             .map(|i| double(after + 3 * i, width << (halvings - i), width << (halvings - i - 1)))
             .collect::<Result<_>>()?;
         let head = conv(last, seven(width, config.out_channels))?;
-        Ok(Self { stem, downs, blocks, ups, head })
+        Ok(Self { stem, downs, blocks, ups, head, rng, recompute: false })
+    }
+
+    /// Whether the residual blocks are [recomputed] in the backward pass of a training; at first not.
+    pub(crate) fn recompute(&mut self, on: bool) {
+        self.recompute = on;
+    }
+
+    fn block(&self, block: &ResidualBlock, x: &Tensor, train: bool) -> Result<Tensor> {
+        if !(self.recompute && train) {
+            return block.forward_t(x, train);
+        }
+        let block = block.clone();
+        recomputed(x, self.rng.as_ref(), move |x| block.forward_t(x, true))
     }
 }
 
@@ -117,7 +132,7 @@ impl ModuleT for ResnetGenerator {
             y = norm.forward_t(&conv.forward(&y)?, train)?;
         } // (N, 2^downs ngf, H / 2^downs, W / 2^downs)
         for block in &self.blocks {
-            y = block.forward_t(&y, train)?;
+            y = self.block(block, &y, train)?;
         }
         for (grow, norm) in &self.ups {
             y = norm.forward_t(&grow.forward(&y)?, train)?;

@@ -56,6 +56,11 @@ impl UnetGenerator {
         }
         Ok(Self { outermost })
     }
+
+    /// As of [`UnetLevel::recompute`].
+    pub(crate) fn recompute(&mut self, on: bool) {
+        self.outermost.recompute(on);
+    }
 }
 
 impl ModuleT for UnetGenerator {

@@ -1,7 +1,7 @@
 use crate::{UnetDown, UnetDownConfig, UnetLevelConfig, UnetPosition, UnetUp, UnetUpConfig};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{ModuleT, VarBuilder};
-use gdl_kernels::rng::SharedRng;
+use gdl_kernels::{recomputed, rng::SharedRng};
 
 /// One level of a U-Net around all the levels inside it: `[x, up(inside(down(x)))]` along the channels.
 ///
@@ -55,6 +55,8 @@ pub struct UnetLevel {
     down: UnetDown,
     inside: Option<Box<UnetLevel>>,
     up: UnetUp,
+    rng: Option<SharedRng>,
+    recompute: bool,
 }
 
 impl UnetLevel {
@@ -108,13 +110,22 @@ impl UnetLevel {
         let up_config = UnetUpConfig::new(position, up_channels, out_channels);
         let up_config = UnetUpConfig { upsampling, dropout, norm, init, ..up_config };
         let up = UnetUp::new(&up_config, vb.pp(up), vb.pp(up + 1))?;
-        Ok(Self { down, inside, up })
+        Ok(Self { down, inside, up, rng: None, recompute: false })
     }
 
     /// Gives the level and those inside it the generator that their dropout draws from; training with dropout needs one.
     pub fn with_rng(self, rng: SharedRng) -> Self {
         let inside = self.inside.map(|level| Box::new(level.with_rng(rng.clone())));
-        Self { down: self.down, inside, up: self.up.with_rng(rng) }
+        Self { inside, up: self.up.with_rng(rng.clone()), rng: Some(rng), ..self }
+    }
+
+    /// Whether the steps down and up of the level and of those inside it are [recomputed] in the backward pass of a training,
+    /// instead of keeping their activations, convolutions and masks; at first not.
+    pub fn recompute(&mut self, on: bool) {
+        self.recompute = on;
+        if let Some(level) = &mut self.inside {
+            level.recompute(on);
+        }
     }
 
     /// The number of levels, this one and those inside it: how often an image is halved.
@@ -143,12 +154,23 @@ impl UnetLevel {
     }
 
     fn run(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut y = self.down.forward_t(x, train)?;
+        let mut y = self.step(&self.down, x, train)?;
         if let Some(level) = &self.inside {
             y = level.run(&y, train)?;
         }
-        let y = self.up.forward_t(&y, train)?;
+        let y = self.step(&self.up, &y, train)?;
         if self.position() == UnetPosition::Outermost { Ok(y) } else { Tensor::cat(&[x, &y], 1) }
+    }
+
+    fn step<S>(&self, step: &S, x: &Tensor, train: bool) -> Result<Tensor>
+    where
+        S: ModuleT + Clone + Send + Sync + 'static,
+    {
+        if !(self.recompute && train) {
+            return step.forward_t(x, train);
+        }
+        let step = step.clone();
+        recomputed(x, self.rng.as_ref(), move |x| step.forward_t(x, true))
     }
 
     /// Applies the level as for inference: without dropout, batch norm by its running statistics.

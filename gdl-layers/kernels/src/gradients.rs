@@ -94,9 +94,16 @@ impl<R: WeightGradient> Erased for R {
     }
 }
 
+/// What the operators of a backward pass add to.
+struct Open {
+    sums: Sums,
+    /// What candle has found in passes inside this one.
+    inner: Option<GradStore>,
+}
+
 thread_local! {
-    /// The sums of the backward pass that runs on this thread, where there is one.
-    static OPEN: RefCell<Option<Sums>> = const { RefCell::new(None) };
+    /// The backward pass that runs on this thread, where there is one.
+    static OPEN: RefCell<Option<Open>> = const { RefCell::new(None) };
 }
 
 /// Lends the sums to the operators; takes them back when dropped, whatever happened.
@@ -108,16 +115,20 @@ impl<'a> Lent<'a> {
             if open.is_some() {
                 bail!("Gradients: a backward pass runs inside another")
             }
-            *open = Some(std::mem::take(sums));
+            *open = Some(Open { sums: std::mem::take(sums), inner: None });
             Ok(())
         })?;
         Ok(Self(sums))
+    }
+
+    fn take_inner(&self) -> Option<GradStore> {
+        OPEN.with_borrow_mut(|open| open.as_mut().and_then(|open| open.inner.take()))
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        *self.0 = OPEN.take().unwrap_or_default();
+        *self.0 = OPEN.take().map(|open| open.sums).unwrap_or_default();
     }
 }
 
@@ -128,7 +139,10 @@ impl Gradients {
     /// Those of the operators' backward passes, and when called from within one.
     pub fn backward(&mut self, loss: &Tensor) -> Result<()> {
         let lent = Lent::new(&mut self.sums)?;
-        let store = loss.backward()?;
+        let mut store = loss.backward()?;
+        if let Some(inner) = lent.take_inner() {
+            store.extend(inner)?;
+        }
         drop(lent);
         match &mut self.rest {
             None => self.rest = Some(store),
@@ -226,10 +240,31 @@ pub fn weight_gradient(
     }
     // Out of its place while the rule computes.
     let sum = OPEN.with_borrow_mut(|open| {
-        open.as_mut().map(|sums| std::mem::take(sums.entry(weight.id()).or_default()))
+        open.as_mut().map(|open| std::mem::take(open.sums.entry(weight.id()).or_default()))
     });
     let Some(mut sum) = sum else { return WeightGradient::compute(&rule, &left, &right).map(Some) };
     let added = sum.add(weight, &left, &right, rule);
-    OPEN.with_borrow_mut(|open| open.as_mut().map(|sums| sums.insert(weight.id(), sum)));
+    OPEN.with_borrow_mut(|open| open.as_mut().map(|open| open.sums.insert(weight.id(), sum)));
     added.map(|()| None)
+}
+
+/// Hands the gradients of variables that a pass inside the open one has found to that one.
+///
+/// # Errors
+/// When none is open, so that they would be lost.
+pub(crate) fn pass_on(found: GradStore) -> Result<()> {
+    if found.get_ids().next().is_none() {
+        return Ok(());
+    }
+    OPEN.with_borrow_mut(|open| match open {
+        Some(Open { inner: Some(inner), .. }) => inner.extend(found),
+        Some(open) => {
+            open.inner = Some(found);
+            Ok(())
+        }
+        None => bail!(
+            "recomputed block: the gradients of its variables only reach a backward pass of Gradients; use \
+             Gradients::backward, not Tensor::backward"
+        ),
+    })
 }

@@ -171,7 +171,10 @@ impl ModuleT for BatchNorm2d {
         if !train {
             return self.by_running_statistics(x);
         }
-        self.track(x)?;
+        // A block computed again for its gradients has shown its batch already.
+        if !gdl_kernels::is_recomputing() {
+            self.track(x)?;
+        }
         let BatchNormConfig { eps, activation, .. } = self.config;
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         let y = instance_norm(&as_one(x)?, weight, bias, eps, Definition::Torch, activation)?;
