@@ -11,9 +11,9 @@ const WAITING: usize = 1;
 
 type Batch = (Tensor, Tensor);
 
-/// A thread that reads and augments the batches of coming steps, in their order.
+/// A thread that reads and augments coming batches, in their order. A step of the training takes one or several.
 ///
-/// Which pictures a step gets depends on the step alone, so nothing changes but when the work is done.
+/// Which pictures a batch has depends on its number alone, so nothing changes but when the work is done.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
     running: Option<Running>,

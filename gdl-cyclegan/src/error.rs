@@ -1,3 +1,4 @@
+use crate::Failure;
 use std::path::PathBuf;
 
 /// `Result` with this crate's [`enum@Error`].
@@ -31,16 +32,24 @@ pub enum Error {
         /// What was expected and what was found.
         message: String,
     },
-    /// A loss that is no longer a finite number: training cannot go on.
+    /// A training that has failed: a number is not finite, or a network has collapsed.
     #[error(
-        "step {step}: the loss {loss} is {value}; resume from the last checkpoint with a lower learning rate"
+        "{failure}{}; {}",
+        match rollbacks { 0 => String::new(), n => format!(", after going back {n} times to try it with a lower rate") },
+        failure.advice()
     )]
+    Failed {
+        /// What, and when.
+        failure: Failure,
+        /// How often the training had gone back before.
+        rollbacks: u32,
+    },
+    /// A number that is not finite, where a picture was to come of it.
+    #[error("{what} holds {value}: no picture can come of it; train again, or use an earlier checkpoint")]
     NotFinite {
-        /// The step, counted from 1.
-        step: u64,
-        /// The criterion.
-        loss: &'static str,
-        /// Its value.
+        /// The tensor.
+        what: String,
+        /// The number.
         value: f64,
     },
     /// The operating system refused something.

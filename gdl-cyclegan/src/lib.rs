@@ -14,6 +14,7 @@ mod image_pool;
 mod infer;
 mod judge;
 mod losses;
+mod measure;
 mod method;
 mod model;
 mod model_config;
@@ -46,6 +47,8 @@ pub use pix2pix_config::Pix2PixConfig;
 pub use pretrained::Pretrained;
 pub use round_trip::RoundTrip;
 pub use tiles::Tiles;
-pub use training::{Event, Pix2PixTrainer, Step, Trainer, Training};
+pub use training::{
+    Event, Failure, GuardConfig, OnFailure, Pix2PixTrainer, Rollback, Step, Symptom, Trainer, Training, Vital,
+};
 pub use training_config::{Length, LrPolicy, Pix2PixTrainerConfig, TrainerConfig, TrainingConfig};
 pub use translator::{Direction, Translator};

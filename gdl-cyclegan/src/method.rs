@@ -1,4 +1,4 @@
-use crate::{ImagePool, Result, TrainingConfig};
+use crate::{ImagePool, Result, TrainingConfig, Vital};
 use candle_core::{DType, Device, Tensor};
 use gdl_kernels::rng::SharedRng;
 use gdl_train::report::Chart;
@@ -42,14 +42,22 @@ pub trait Method: Sized + Debug {
     /// What everything random is drawn from.
     fn seed(config: &Self::Config) -> u64;
 
-    /// One step.
+    /// One step of the optimizers, along the mean of the gradients of several batches; the losses are means over them. Where a
+    /// loss is not finite, the optimizer that it is for takes no step, and what would come after it is not computed.
     ///
     /// # Shape
-    /// A batch of each domain, (N, C, H, W) in [-1, 1].
+    /// Pairs of a batch of each domain, (N, C, H, W) in [-1, 1].
     ///
     /// # Errors
-    /// When the shapes do not fit.
-    fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Self::Losses>;
+    /// When the shapes do not fit, or there are no batches.
+    fn train_step(&mut self, batches: &[(Tensor, Tensor)]) -> candle_core::Result<Self::Losses>;
+
+    /// How each network has fared in the last step, which gave these losses.
+    fn vitals(&self, losses: &Self::Losses) -> Vec<(&'static str, Vital)>;
+
+    /// Whether parts of the generators are computed again in the backward pass instead of kept; see
+    /// [`Generator::recompute_blocks`](crate::Generator::recompute_blocks).
+    fn recompute_blocks(&mut self, on: bool);
 
     /// Sets the learning rate of the next step.
     fn set_learning_rate(&mut self, learning_rate: f64);
@@ -89,6 +97,11 @@ pub type ConfigOf<M> = TrainingConfig<<M as Method>::Config, <<M as Method>::Dat
 pub trait Losses: Copy + PartialEq + Debug {
     /// Every loss with its name, in a fixed order.
     fn named(&self) -> Vec<(&'static str, f64)>;
+
+    /// The first that is not finite, where there is one.
+    fn not_finite(&self) -> Option<(&'static str, f64)> {
+        self.named().into_iter().find(|(_, value)| !value.is_finite())
+    }
 
     /// What the generators minimise.
     fn generator(&self) -> f64;

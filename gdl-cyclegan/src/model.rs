@@ -1,6 +1,7 @@
 use crate::judge::Judge;
-use crate::method::{ConfigOf, Method};
-use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses, UnalignedData};
+use crate::measure::{means, spread};
+use crate::method::{ConfigOf, Losses, Method};
+use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses, UnalignedData, Vital};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
@@ -45,6 +46,8 @@ pub struct CycleGan {
     pools: [ImagePool; 2],
     /// What dropout and the gradient penalty draw from.
     noise: SharedRng,
+    /// What the generators' pictures of the last step have told.
+    painted: [Vital; 2],
 }
 
 /// The names of the four networks, as the reference names their files.
@@ -105,7 +108,8 @@ impl CycleGan {
         let pool = |name: &str| ImagePool::new(config.pool_size, Rng::stream(seed, name));
         let pools = [pool("pool of B"), pool("pool of A")];
         let config = config.clone();
-        Ok(Self { config, stores, g_a, g_b, d_a, d_b, optimizer_g, optimizer_d, pools, noise })
+        let painted = [Vital::Painted { fake: 0.0, real: 0.0 }; 2];
+        Ok(Self { config, stores, g_a, g_b, d_a, d_b, optimizer_g, optimizer_d, pools, noise, painted })
     }
 
     /// The configuration the model was built from.
@@ -143,26 +147,70 @@ impl CycleGan {
     /// # Errors
     /// When the shapes do not fit.
     pub fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<StepLosses> {
-        // The two directions share no tensor but the weights: apart, they need half the memory.
-        let a_to_b = self.direction(a, true)?;
+        self.train_step_on(&[(a.clone(), b.clone())])
+    }
+
+    /// One step along the mean of the gradients of several batches, which need the memory of one: what a batch of them all
+    /// would give, where nothing is computed over a batch (batch norm) and nothing drawn (dropout, the pools' choice).
+    ///
+    /// Where a loss of the generators is not finite, nothing is stepped and the discriminators' losses are 0; where one of the
+    /// discriminators is not, they are not stepped.
+    ///
+    /// # Errors
+    /// As of [`train_step`](Self::train_step), and when there are no batches.
+    pub fn train_step_on(&mut self, batches: &[(Tensor, Tensor)]) -> candle_core::Result<StepLosses> {
+        let share = 1.0 / batches.len() as f64;
         let mut grads = Gradients::default();
-        grads.backward(&a_to_b.total()?)?;
-        let a_to_b = a_to_b.forget();
-        let b_to_a = self.direction(b, false)?;
-        grads.backward(&b_to_a.total()?)?;
-        let b_to_a = b_to_a.forget();
+        let (mut fakes, mut told) = (Vec::new(), Vec::new());
+        for (a, b) in batches {
+            // The two directions share no tensor but the weights: apart, they need half the memory.
+            let a_to_b = self.direction(a, true)?;
+            grads.backward(&(a_to_b.total()? * share)?)?;
+            let a_to_b = a_to_b.forget();
+            let b_to_a = self.direction(b, false)?;
+            grads.backward(&(b_to_a.total()? * share)?)?;
+            let b_to_a = b_to_a.forget();
+            told.push(tell(&a_to_b, &b_to_a, a, b)?);
+            fakes.push((a_to_b.fake, b_to_a.fake));
+        }
+        let mut losses = self.told(means(&told)?);
+        if losses.not_finite().is_some() {
+            return Ok(losses);
+        }
         self.optimizer_g.step_taking(&mut grads)?;
         drop(grads);
 
-        let fake_b = self.pools[0].query(&a_to_b.fake)?;
-        let d_a = self.d_a.loss(b, &fake_b, &self.noise)?;
         let mut grads = Gradients::default();
-        grads.backward(&d_a)?;
-        let fake_a = self.pools[1].query(&b_to_a.fake)?;
-        let d_b = self.d_b.loss(a, &fake_a, &self.noise)?;
-        grads.backward(&d_b)?;
-        self.optimizer_d.step_taking(&mut grads)?;
-        losses(&a_to_b, &b_to_a, &d_a, &d_b)
+        let mut told = Vec::new();
+        for ((a, b), (fake_b, fake_a)) in batches.iter().zip(&fakes) {
+            let fake_b = self.pools[0].query(fake_b)?;
+            let d_a = self.d_a.loss(b, &fake_b, &self.noise)?;
+            grads.backward(&(&d_a * share)?)?;
+            let fake_a = self.pools[1].query(fake_a)?;
+            let d_b = self.d_b.loss(a, &fake_a, &self.noise)?;
+            grads.backward(&(&d_b * share)?)?;
+            told.push([d_a.detach(), d_b.detach()]);
+        }
+        [losses.d_a, losses.d_b] = means(&told)?;
+        if losses.not_finite().is_none() {
+            self.optimizer_d.step_taking(&mut grads)?;
+        }
+        Ok(losses)
+    }
+
+    /// The generators' losses, and how they have painted, out of the means of what [`tell`] gives.
+    fn told(&mut self, [va, vb, ra, rb, ia, ib, fake_b, real_b, fake_a, real_a]: [f64; 10]) -> StepLosses {
+        self.painted =
+            [Vital::Painted { fake: fake_b, real: real_b }, Vital::Painted { fake: fake_a, real: real_a }];
+        StepLosses {
+            validity_a: va,
+            validity_b: vb,
+            reconstruction_a: ra,
+            reconstruction_b: rb,
+            identity_a: ia,
+            identity_b: ib,
+            ..StepLosses::default()
+        }
     }
 
     /// What the generators minimise, as far as it comes from the pictures `x` of one domain.
@@ -248,8 +296,19 @@ impl Method for CycleGan {
         config.seed
     }
 
-    fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<StepLosses> {
-        Self::train_step(self, a, b)
+    fn train_step(&mut self, batches: &[(Tensor, Tensor)]) -> candle_core::Result<StepLosses> {
+        self.train_step_on(batches)
+    }
+
+    fn vitals(&self, losses: &StepLosses) -> Vec<(&'static str, Vital)> {
+        let judged = |loss: f64| Vital::judged(self.config.gan_loss, loss);
+        let [into_b, into_a] = self.painted;
+        NETS.into_iter().zip([into_b, into_a, judged(losses.d_a), judged(losses.d_b)]).collect()
+    }
+
+    fn recompute_blocks(&mut self, on: bool) {
+        self.g_a.recompute_blocks(on);
+        self.g_b.recompute_blocks(on);
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
@@ -292,41 +351,22 @@ impl Method for CycleGan {
 /// The pools' names in a checkpoint.
 const POOLS: [&str; 2] = ["pool_B", "pool_A"];
 
-fn losses(
-    a_to_b: &Direction,
-    b_to_a: &Direction,
-    d_a: &Tensor,
-    d_b: &Tensor,
-) -> candle_core::Result<StepLosses> {
-    let zero = d_a.zeros_like()?;
+/// The generators' losses of one batch, and how much its translations and pictures vary.
+fn tell(a_to_b: &Direction, b_to_a: &Direction, a: &Tensor, b: &Tensor) -> candle_core::Result<[Tensor; 10]> {
+    let zero = a_to_b.validity.zeros_like()?;
     let identity = |d: &Direction| d.identity.clone().unwrap_or_else(|| zero.clone());
-    let all = [
+    Ok([
         a_to_b.validity.clone(),
         b_to_a.validity.clone(),
         a_to_b.reconstruction.clone(),
         b_to_a.reconstruction.clone(),
         identity(a_to_b),
         identity(b_to_a),
-        d_a.detach(),
-        d_b.detach(),
-    ];
-    // One transfer from an accelerator, not eight.
-    let values = Tensor::stack(&all, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let &[validity_a, validity_b, reconstruction_a, reconstruction_b, identity_a, identity_b, d_a, d_b] =
-        values.as_slice()
-    else {
-        candle_core::bail!("CycleGan: a loss is not a scalar")
-    };
-    Ok(StepLosses {
-        validity_a,
-        validity_b,
-        reconstruction_a,
-        reconstruction_b,
-        identity_a,
-        identity_b,
-        d_a,
-        d_b,
-    })
+        spread(&a_to_b.fake)?,
+        spread(b)?,
+        spread(&b_to_a.fake)?,
+        spread(a)?,
+    ])
 }
 
 fn l1(x: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {

@@ -1,9 +1,11 @@
 use crate::judge::Judge;
+use crate::measure::{means, spread};
 use crate::method::{ConfigOf, Losses, Method};
 use crate::round_trip::to_picture;
-use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result};
+use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result, Vital};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
+use gdl_kernels::recomputed;
 use gdl_kernels::rng::{Rng, SharedRng};
 use gdl_train::report::Chart;
 use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
@@ -43,6 +45,8 @@ pub struct Pix2Pix {
     optimizer_d: Adam,
     pool: ImagePool,
     noise: SharedRng,
+    /// What the generator's pictures of the last step have told.
+    painted: Vital,
 }
 
 /// The names of the two networks, as the reference names their files.
@@ -96,7 +100,8 @@ impl Pix2Pix {
         let optimizer = |store: &ParamStore| Adam::new(store.trainable(), config.optimizer.clone());
         let (optimizer_g, optimizer_d) = (optimizer(&stores[0])?, optimizer(&stores[1])?);
         let pool = ImagePool::new(config.pool_size, Rng::stream(seed, "pool"));
-        Ok(Self { config: config.clone(), stores, generator, judge, optimizer_g, optimizer_d, pool, noise })
+        let (config, painted) = (config.clone(), Vital::Painted { fake: 0.0, real: 0.0 });
+        Ok(Self { config, stores, generator, judge, optimizer_g, optimizer_d, pool, noise, painted })
     }
 
     /// The configuration the model was built from.
@@ -119,31 +124,69 @@ impl Pix2Pix {
     /// # Errors
     /// When the shapes do not fit.
     pub fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Pix2PixLosses> {
-        let fake = self.generator.forward_t(a, true)?;
-        let fake_pair = self.pool.query(&Tensor::cat(&[a, &fake.detach()], 1)?)?;
-        let real_pair = Tensor::cat(&[a, b], 1)?;
-        let mut d_fake = self.judge.as_fake(&fake_pair)?;
-        let d_real = self.judge.as_real(&real_pair)?;
-        if let Some(penalty) = self.judge.penalty(&real_pair, &fake_pair, &self.noise)? {
-            // Twice, because half of the sum is minimised.
-            d_fake = (d_fake + (penalty * 2.0)?)?;
-        }
-        let mut grads = Gradients::default();
-        grads.backward(&((&d_fake + &d_real)? * 0.5)?)?;
-        self.optimizer_d.step_taking(&mut grads)?;
-        let (d_fake, d_real) = (d_fake.detach(), d_real.detach());
+        self.train_step_on(&[(a.clone(), b.clone())])
+    }
 
-        let validity = self.judge.validity(&Tensor::cat(&[a, &fake], 1)?)?;
-        let l1 = ((&fake - b)?.abs()?.mean_all()? * self.config.lambda_l1)?;
-        grads.backward(&(&validity + &l1)?)?;
-        self.optimizer_g.step_taking(&mut grads)?;
-        // One transfer from an accelerator, not four.
-        let all = [validity.detach(), l1.detach(), d_real, d_fake];
-        let values = Tensor::stack(&all, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        let &[validity, l1, d_real, d_fake] = values.as_slice() else {
-            candle_core::bail!("Pix2Pix: a loss is not a scalar")
-        };
-        Ok(Pix2PixLosses { validity, l1, d_real, d_fake })
+    /// One step along the mean of the gradients of several batches: what a batch of them all would give, where nothing is
+    /// computed over a batch (batch norm) and nothing drawn (dropout, the pool's choice).
+    ///
+    /// They need the memory of one. As the generator learns from the discriminator of after its step, and so comes last,
+    /// with more batches than one its translations are computed twice, instead of everything in them being kept.
+    ///
+    /// Where a loss of the discriminator is not finite, nothing is stepped and the generator's losses are 0; where one of the
+    /// generator is not, it is not stepped.
+    ///
+    /// # Errors
+    /// As of [`train_step`](Self::train_step), and when there are no batches.
+    pub fn train_step_on(&mut self, batches: &[(Tensor, Tensor)]) -> candle_core::Result<Pix2PixLosses> {
+        let share = 1.0 / batches.len() as f64;
+        let mut grads = Gradients::default();
+        let (mut fakes, mut told) = (Vec::new(), Vec::new());
+        for (a, b) in batches {
+            let fake = self.fake(a, batches.len() > 1)?;
+            let fake_pair = self.pool.query(&Tensor::cat(&[a, &fake.detach()], 1)?)?;
+            let real_pair = Tensor::cat(&[a, b], 1)?;
+            let mut d_fake = self.judge.as_fake(&fake_pair)?;
+            let d_real = self.judge.as_real(&real_pair)?;
+            if let Some(penalty) = self.judge.penalty(&real_pair, &fake_pair, &self.noise)? {
+                // Twice, because half of the sum is minimised.
+                d_fake = (d_fake + (penalty * 2.0)?)?;
+            }
+            grads.backward(&((&d_fake + &d_real)? * (0.5 * share))?)?;
+            told.push([d_real.detach(), d_fake.detach(), spread(&fake.detach())?, spread(b)?]);
+            fakes.push(fake);
+        }
+        let [d_real, d_fake, painted, real] = means(&told)?;
+        self.painted = Vital::Painted { fake: painted, real };
+        let mut losses = Pix2PixLosses { d_real, d_fake, ..Pix2PixLosses::default() };
+        if losses.not_finite().is_some() {
+            return Ok(losses);
+        }
+        self.optimizer_d.step_taking(&mut grads)?;
+        drop(grads);
+
+        let mut grads = Gradients::default();
+        let mut told = Vec::new();
+        for ((a, b), fake) in batches.iter().zip(fakes) {
+            let validity = self.judge.validity(&Tensor::cat(&[a, &fake], 1)?)?;
+            let l1 = ((&fake - b)?.abs()?.mean_all()? * self.config.lambda_l1)?;
+            grads.backward(&((&validity + &l1)? * share)?)?;
+            told.push([validity.detach(), l1.detach()]);
+        }
+        [losses.validity, losses.l1] = means(&told)?;
+        if losses.not_finite().is_none() {
+            self.optimizer_g.step_taking(&mut grads)?;
+        }
+        Ok(losses)
+    }
+
+    /// A translation to learn from; `twice` keeps nothing of it but the result until the generator's turn comes.
+    fn fake(&self, a: &Tensor, twice: bool) -> candle_core::Result<Tensor> {
+        if !twice {
+            return self.generator.forward_t(a, true);
+        }
+        let generator = self.generator.clone();
+        recomputed(a, Some(&self.noise), move |a| generator.forward_t(a, true))
     }
 }
 
@@ -181,8 +224,17 @@ impl Method for Pix2Pix {
         config.seed
     }
 
-    fn train_step(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Pix2PixLosses> {
-        Self::train_step(self, a, b)
+    fn train_step(&mut self, batches: &[(Tensor, Tensor)]) -> candle_core::Result<Pix2PixLosses> {
+        self.train_step_on(batches)
+    }
+
+    fn vitals(&self, losses: &Pix2PixLosses) -> Vec<(&'static str, Vital)> {
+        let judged = Vital::judged(self.config.gan_loss, (losses.d_real + losses.d_fake) / 2.0);
+        PIX2PIX_NETS.into_iter().zip([self.painted, judged]).collect()
+    }
+
+    fn recompute_blocks(&mut self, on: bool) {
+        self.generator.recompute_blocks(on);
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {

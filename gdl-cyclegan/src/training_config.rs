@@ -1,7 +1,7 @@
 use crate::builtin::Domain;
 use crate::{
     AlignedConfig, CycleGanConfig, DataConfig, DataSpec, DiscriminatorConfig, Error, GeneratorConfig,
-    Pix2PixConfig, Result,
+    GuardConfig, Pix2PixConfig, Result,
 };
 use gdl_blocks::Upsampling;
 use gdl_train::report::ReportOptions;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum Length {
     /// So many times through the pictures, or the larger domain.
     Epochs(u64),
-    /// So many batches.
+    /// So many steps of the optimizers.
     Steps(u64),
 }
 
@@ -62,9 +62,13 @@ pub struct TrainingConfig<C, D> {
     pub model: C,
     /// The pictures.
     pub data: D,
-    /// Pictures (of each domain) per step; 1 by default.
+    /// Pictures (of each domain) that are computed at once; 1 by default.
     #[serde(default = "one")]
     pub batch: usize,
+    /// Batches whose mean gradient makes a step; 1 by default. More take the memory of one; lengths, schedules and all other
+    /// numbers of steps count steps of the optimizers.
+    #[serde(default = "one")]
+    pub accumulate: usize,
     /// How long; 200 epochs by default.
     #[serde(default = "two_hundred_epochs")]
     pub length: Length,
@@ -87,6 +91,13 @@ pub struct TrainingConfig<C, D> {
     /// Whether the page and the event files are written; both by default.
     #[serde(default)]
     pub report: ReportOptions,
+    /// Whether the residual blocks, or the U-Net's steps, are computed again in the backward pass instead of kept: less memory
+    /// for more time, and the same results; false by default.
+    #[serde(default)]
+    pub checkpoint_blocks: bool,
+    /// What happens when something fails; by default a return to the last good state.
+    #[serde(default)]
+    pub guard: GuardConfig,
 }
 
 fn one() -> usize {
@@ -120,6 +131,7 @@ impl<C: Default, D> TrainingConfig<C, D> {
             model: C::default(),
             data,
             batch: one(),
+            accumulate: one(),
             length: two_hundred_epochs(),
             lr_policy: LrPolicy::default(),
             decay: half(),
@@ -127,6 +139,8 @@ impl<C: Default, D> TrainingConfig<C, D> {
             checkpoint_every: thousand(),
             sample_every: five_hundred(),
             report: ReportOptions::default(),
+            checkpoint_blocks: false,
+            guard: GuardConfig::default(),
         }
     }
 }
@@ -159,12 +173,21 @@ impl TrainerConfig {
 }
 
 impl<C, D> TrainingConfig<C, D> {
+    /// Pictures (of each domain) that a step learns from.
+    pub fn pictures_per_step(&self) -> u64 {
+        self.batch as u64 * self.accumulate as u64
+    }
+
     /// Checks what does not depend on the method: length, batch and learning rate.
     pub(crate) fn check_course(&self) -> Result<()> {
         let setting = |key, message: String| Err(Error::Setting { key, message });
         if self.batch == 0 {
             return setting("batch", "must be at least 1, not 0".into());
         }
+        if self.accumulate == 0 {
+            return setting("accumulate", "must be at least 1, not 0".into());
+        }
+        self.guard.validate()?;
         if !(0.0..=1.0).contains(&self.decay) {
             return setting("decay", format!("must lie between 0 and 1, not {}", self.decay));
         }

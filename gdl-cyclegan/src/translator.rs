@@ -6,7 +6,7 @@ use crate::{
 };
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
-use gdl_train::{ParamStore, RunDir, load_tensors};
+use gdl_train::{ParamStore, RunDir, first_not_finite, load_tensors, not_finite};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -67,7 +67,7 @@ impl Translator {
     ///
     /// # Errors
     /// When the directory is no run or has no checkpoint, and [`gdl_train::Error::Mismatch`] when a tensor of that generator is missing,
-    /// left over or of another shape.
+    /// left over or of another shape; [`Error::NotFinite`] when one holds a number that is not finite.
     pub fn load(dir: impl AsRef<Path>, direction: Direction, device: &Device) -> Result<Self> {
         let run = RunDir::open(dir)?;
         let config: TrainerConfig = run.config()?;
@@ -101,7 +101,8 @@ impl Translator {
             return Err(Error::Checkpoint { path, message });
         }
         let (weights, _) = load_tensors(&path, device)?;
-        let generator = standing(config, device, |store| load_nets(&path, &weights, &[(net, store)], known))?;
+        let load = |store: &ParamStore| load_nets(&path, &weights, &[(net, store)], known);
+        let generator = standing(&path, config, device, load)?;
         Ok(Self::new(generator, device))
     }
 
@@ -111,7 +112,7 @@ impl Translator {
     /// When the file cannot be read or holds no generator.
     pub fn open(file: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let file = NetFile::open(file)?;
-        let generator = standing(&file.generator()?, device, |store| file.load_into(store))?;
+        let generator = standing(file.path(), &file.generator()?, device, |store| file.load_into(store))?;
         Ok(Self::new(generator, device))
     }
 
@@ -131,11 +132,11 @@ impl Translator {
     /// (3, H, W) in [0, 1] to the same, on the CPU.
     ///
     /// # Errors
-    /// When the picture has another shape.
+    /// When the picture has another shape, and [`Error::NotFinite`] when the translation is no picture.
     pub fn translate(&self, picture: &Tensor) -> Result<Tensor> {
         let x = Range::Symmetric.from_unit(&picture.to_dtype(DType::F32)?)?;
         let x = x.unsqueeze(0)?.to_device(&self.device)?; // (1, 3, H, W)
-        Ok(to_picture(&self.generator.translate(&x)?.squeeze(0)?)?)
+        translated(&self.generator.translate(&x)?.squeeze(0)?)
     }
 
     /// Translates one picture whose maps need not fit into memory: layer by layer, in tiles.
@@ -147,7 +148,8 @@ impl Translator {
     /// (3, H, W) in [0, 1] to the same, on the CPU.
     ///
     /// # Errors
-    /// When the picture has another shape, the side of the tiles is 0, or the temporary file cannot be written.
+    /// When the picture has another shape, the side of the tiles is 0, or the temporary file cannot be written, and
+    /// [`Error::NotFinite`] when the translation is no picture.
     pub fn translate_tiled(&self, picture: &Tensor, tiles: &Tiles) -> Result<Tensor> {
         tiles::translate(&self.generator, picture, tiles, &self.device)
     }
@@ -167,8 +169,20 @@ impl Translator {
     }
 }
 
+/// What a generator has made as a picture, which must be one: what is not finite would become black.
+///
+/// # Shape
+/// (3, H, W) in [-1, 1] to the same in [0, 1], on the CPU.
+pub(crate) fn translated(y: &Tensor) -> Result<Tensor> {
+    match not_finite(y)? {
+        Some(value) => Err(Error::NotFinite { what: "the translation".into(), value }),
+        None => Ok(to_picture(y)?),
+    }
+}
+
 /// A generator with loaded weights that are no variables: nothing of what it computes is kept for gradients.
 fn standing(
+    path: &Path,
     config: &GeneratorConfig,
     device: &Device,
     load: impl FnOnce(&ParamStore) -> Result<()>,
@@ -176,6 +190,9 @@ fn standing(
     let store = ParamStore::new(DType::F32, device, 0);
     Generator::new(config, None, store.vb())?;
     load(&store)?;
+    if let Some((key, value)) = first_not_finite(&store.tensors())? {
+        return Err(Error::NotFinite { what: format!("{}: the weight {key}", path.display()), value });
+    }
     store.freeze("");
     Ok(Generator::new(config, None, store.vb())?)
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod common;
 mod cyclegan;
+mod guards;
 mod nst;
 mod pix2pix;
 mod report;

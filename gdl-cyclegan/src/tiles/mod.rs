@@ -10,7 +10,7 @@ mod map;
 mod rect;
 mod sweep;
 
-use crate::round_trip::to_picture;
+use crate::translator::translated;
 use crate::{Error, Generator, Result};
 use candle_core::{Device, Tensor};
 use gdl_conv::PadMode;
@@ -108,7 +108,7 @@ fn run(
     sweeps.finish(&whole, |rect, y| {
         let (height, width) = (rect.rows.len(), rect.columns.len());
         let (top, left) = (rect.rows.start - pad.top, rect.columns.start - pad.left);
-        with_values(&to_picture(y)?, |values| {
+        with_values(&translated(y)?, |values| {
             for (i, row) in values.chunks(width).enumerate() {
                 let (channel, y) = (i / height, top + i % height);
                 made[(channel * h + y) * w + left..][..width].copy_from_slice(row);

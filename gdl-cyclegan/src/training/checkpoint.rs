@@ -1,4 +1,5 @@
-use super::{Course, Training};
+use super::guard::{Good, Guard, pack, unpack, unsound};
+use super::{Course, Failure, Training};
 use crate::method::Method;
 use crate::{Error, Result};
 use gdl_kernels::rng::RngState;
@@ -14,15 +15,38 @@ struct State {
     pools: Vec<RngState>,
     #[serde(default)]
     course: Course,
+    #[serde(default)]
+    guard: Guard,
+    /// The state to go back to, where it is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    good: Option<Good>,
 }
 
 impl<M: Method> Training<M> {
     /// Writes a checkpoint; false when there is no run directory.
     ///
     /// # Errors
-    /// When it cannot be written; then the last one is still in place.
+    /// When it cannot be written, and [`Error::Failed`] when a weight or a moment is not finite; then the last one is still in
+    /// place.
     pub fn save(&self) -> Result<bool> {
         let Some((run, _)) = &self.run else { return Ok(false) };
+        let good = self.good.as_ref().filter(|good| self.step < self.total_steps() && good.step != self.step);
+        let (good, sets) = good.map(pack).unzip();
+        let mut checkpoint = self.capture_with(good)?;
+        if let Some(symptom) = unsound(&checkpoint)? {
+            return Err(self.failed(Failure { step: self.step, symptom }));
+        }
+        checkpoint.tensors.extend(sets.unwrap_or_default());
+        run.save_checkpoint(&checkpoint)?;
+        Ok(true)
+    }
+
+    /// Everything that the training goes on from. The weights share the networks' storage.
+    pub(super) fn capture(&self) -> Result<Checkpoint> {
+        self.capture_with(None)
+    }
+
+    fn capture_with(&self, good: Option<Good>) -> Result<Checkpoint> {
         let model = &self.model;
         let weights = model.stores().into_iter().flat_map(|(net, store)| {
             store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
@@ -32,6 +56,8 @@ impl<M: Method> Training<M> {
             noise: model.noise().state(),
             pools: pools.iter().map(|(_, (_, rng))| rng.clone()).collect(),
             course: self.course.clone(),
+            guard: self.guard.clone(),
+            good,
         };
         let mut checkpoint = Checkpoint::new(self.step, weights.collect()).with_state(&state)?;
         for (name, optimizer) in model.optimizers() {
@@ -41,8 +67,7 @@ impl<M: Method> Training<M> {
             let named = images.into_iter().enumerate().map(|(i, image)| (format!("{i:06}"), image));
             checkpoint = checkpoint.with_tensors(name, named.collect());
         }
-        run.save_checkpoint(&checkpoint)?;
-        Ok(true)
+        Ok(checkpoint)
     }
 
     pub(super) fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
@@ -66,6 +91,8 @@ impl<M: Method> Training<M> {
             pool.set_state(images, rng)?;
         }
         self.course = state.course;
+        self.guard = state.guard;
+        self.good = state.good.map(|good| unpack(good, &checkpoint.tensors));
         self.step = checkpoint.step;
         Ok(())
     }

@@ -1,4 +1,4 @@
-use crate::StepLosses;
+use crate::{Rollback, StepLosses};
 use std::path::PathBuf;
 
 /// What a step did.
@@ -26,4 +26,6 @@ pub enum Event<L = StepLosses> {
     Samples(PathBuf),
     /// A checkpoint has been written, after so many steps.
     Checkpoint(u64),
+    /// Something has failed, and the training has gone back to its last good state. The steps after that come again.
+    RolledBack(Rollback),
 }

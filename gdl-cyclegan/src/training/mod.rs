@@ -1,18 +1,21 @@
 mod checkpoint;
 mod course;
 mod event;
+mod guard;
 mod report;
 
 pub(crate) use checkpoint::load_nets;
 pub use event::{Event, Step};
+pub use guard::{Failure, GuardConfig, OnFailure, Rollback, Symptom, Vital};
 
 use crate::ahead::Ahead;
 use crate::method::{ConfigOf, Losses, Method, Pairs};
-use crate::{CycleGan, Error, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip};
+use crate::{CycleGan, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip};
 use candle_core::{DType, Device, Tensor};
 use course::Course;
 use gdl_train::report::RunLog;
-use gdl_train::{OnExisting, RunDir, Schedule};
+use gdl_train::{Checkpoint, OnExisting, RunDir, Schedule};
+use guard::Guard;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +33,10 @@ pub type Pix2PixTrainer = Training<Pix2Pix>;
 /// `index.html`. Stopped after N steps and resumed for M, a training
 /// gives exactly what N+M steps at once give, on the same machine and device. Pictures are read and augmented by a thread of
 /// their own while the step before is computed.
+///
+/// A step is one of the optimizers: it takes [`accumulate`](crate::TrainingConfig::accumulate) batches, and all that counts steps
+/// counts these. A training in which a number is no longer finite or a network collapses goes back to its last good state, or
+/// stops, as [`GuardConfig`] says.
 ///
 /// # Example
 /// ```
@@ -63,6 +70,9 @@ pub struct Training<M: Method> {
     ahead: Ahead,
     schedule: Schedule,
     course: Course,
+    guard: Guard,
+    /// The last good state, to go back to.
+    good: Option<Checkpoint>,
     device: Device,
     step: u64,
     run: Option<(RunDir, RunLog)>,
@@ -76,11 +86,24 @@ impl<M: Method> Training<M> {
     pub fn new(config: ConfigOf<M>, device: &Device) -> Result<Self> {
         M::validate(&config)?;
         let data = Arc::new(M::Data::open(&config.data, M::seed(&config.model))?);
-        let model = M::build(&config.model, DType::F32, device)?;
+        let mut model = M::build(&config.model, DType::F32, device)?;
+        model.recompute_blocks(config.checkpoint_blocks);
         let schedule = config.schedule();
-        let course = Course::default();
+        let (course, guard) = (Course::default(), Guard::default());
         let (ahead, device) = (Ahead::default(), device.clone());
-        Ok(Self { config, model, data, ahead, schedule, course, device, step: 0, run: None })
+        Ok(Self {
+            config,
+            model,
+            data,
+            ahead,
+            schedule,
+            course,
+            guard,
+            good: None,
+            device,
+            step: 0,
+            run: None,
+        })
     }
 
     /// A training kept in a new run directory.
@@ -161,58 +184,98 @@ impl<M: Method> Training<M> {
     pub fn total_steps(&self) -> u64 {
         match self.config.length {
             Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => (epochs * self.data.epoch_len()).div_ceil(self.config.batch as u64),
+            Length::Epochs(epochs) => {
+                (epochs * self.data.epoch_len()).div_ceil(self.config.pictures_per_step())
+            }
         }
     }
 
     /// Takes the next step, and writes nothing.
     ///
     /// # Errors
-    /// When a picture cannot be read, and [`Error::NotFinite`] when a loss is no number any more.
+    /// When a picture cannot be read, and [`Error::Failed`](crate::Error::Failed) when a loss is no number any more. Then nothing can be learnt any more
+    /// either: it is [`run`](Self::run) that goes back to a good state.
     pub fn train_step(&mut self) -> Result<Step<M::Losses>> {
-        let first = self.step * self.config.batch as u64;
-        let epoch = first / self.data.epoch_len();
+        let pictures = self.config.pictures_per_step();
+        let epoch = self.step * pictures / self.data.epoch_len();
         let place = match self.config.length {
             Length::Steps(_) => self.step,
             Length::Epochs(_) => epoch,
         };
-        let factor = self.schedule.factor(place) * self.course.plateau.current();
+        let factor = self.schedule.factor(place) * self.course.plateau.current() * self.guard.factor();
         let learning_rate = M::base_rate(&self.config.model) * factor;
         self.model.set_learning_rate(learning_rate);
-        let steps = self.step..self.total_steps();
-        let (a, b) = self.ahead.batch(&self.data, steps, self.config.batch)?;
-        let losses = self.model.train_step(&a.to_device(&self.device)?, &b.to_device(&self.device)?)?;
+        let batches = self.batches()?;
+        let losses = self.model.train_step(&batches)?;
         let step = self.step + 1;
-        for (loss, value) in losses.named() {
-            if !value.is_finite() {
-                return Err(Error::NotFinite { step, loss, value });
-            }
+        if let Some(failure) = self.diagnose(step, &losses)? {
+            return Err(self.failed(failure));
         }
         self.step = step;
         if self.config.lr_policy == LrPolicy::Plateau {
-            let next = step * self.config.batch as u64 / self.data.epoch_len();
+            let next = step * pictures / self.data.epoch_len();
             self.course.observe(losses.generator(), next > epoch);
         }
         Ok(Step { step, total: self.total_steps(), epoch, learning_rate, losses })
     }
 
+    /// The batches of the next step.
+    fn batches(&mut self) -> Result<Vec<(Tensor, Tensor)>> {
+        let each = self.config.accumulate as u64;
+        let end = self.total_steps() * each;
+        (self.step * each..(self.step + 1) * each)
+            .map(|number| {
+                let (a, b) = self.ahead.batch(&self.data, number..end, self.config.batch)?;
+                Ok((a.to_device(&self.device)?, b.to_device(&self.device)?))
+            })
+            .collect()
+    }
+
     /// Trains to the end, or until `observer` breaks; either way what has been done is in a checkpoint then.
     ///
-    /// With a run directory each step is logged, and samples and checkpoints are written as the configuration says.
+    /// With a run directory each step is logged, and samples and checkpoints are written as the configuration says. When
+    /// something fails, it goes back to the last good state as [`GuardConfig`] says; the log then goes on from there.
     ///
     /// # Errors
-    /// Those of [`train_step`](Self::train_step), and when the directory cannot be written.
-    pub fn run(&mut self, mut observer: impl FnMut(&Event<M::Losses>) -> ControlFlow<()>) -> Result<()> {
+    /// When a picture cannot be read or the directory cannot be written, and [`Error::Failed`](crate::Error::Failed) when going back is not wanted or
+    /// has been to no avail; then the last checkpoint is as it was.
+    pub fn run(&mut self, observer: impl FnMut(&Event<M::Losses>) -> ControlFlow<()>) -> Result<()> {
         let total = self.total_steps();
-        let mut saved = None;
         if let Some((_, log)) = &mut self.run {
             log.start(total);
         }
+        let ended = self.run_to(total, observer);
+        let closed = self.run.as_mut().map_or(Ok(()), |(_, log)| log.close());
+        ended?;
+        Ok(closed?)
+    }
+
+    fn run_to(
+        &mut self,
+        total: u64,
+        mut observer: impl FnMut(&Event<M::Losses>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut saved = None;
+        if self.good.is_none() && self.step < total {
+            self.keep_good()?;
+        }
         while self.step < total {
-            let step = self.train_step()?;
+            let step = match self.guarded_step()? {
+                Ok(step) => step,
+                Err(rollback) => {
+                    saved = None;
+                    match observer(&Event::RolledBack(rollback)) {
+                        ControlFlow::Continue(()) => continue,
+                        ControlFlow::Break(()) => break,
+                    }
+                }
+            };
             if let Some((_, log)) = &mut self.run {
                 let mut values = step.losses.named();
                 values.extend([("learning_rate", step.learning_rate), ("epoch", step.epoch as f64)]);
+                if self.guard.rollbacks() > 0 {
+                    values.push(("rollbacks", f64::from(self.guard.rollbacks())));
+                }
                 log.append(step.step, &values)?;
             }
             let mut go_on = observer(&Event::Step(step)).is_continue();
@@ -238,9 +301,6 @@ impl<M: Method> Training<M> {
         }
         if saved != Some(self.step) && self.save()? {
             let _ = observer(&Event::Checkpoint(self.step));
-        }
-        if let Some((_, log)) = &mut self.run {
-            log.close()?;
         }
         Ok(())
     }

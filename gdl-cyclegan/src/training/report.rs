@@ -26,7 +26,7 @@ impl<M: Method> Training<M> {
         let outline = Outline {
             name: M::NAME.into(),
             unit: "pictures".into(),
-            per_step: config.batch as f64,
+            per_step: config.pictures_per_step() as f64,
             charts,
             columns,
         };

@@ -9,7 +9,7 @@ use gdl_train::ThroughputMeter;
 pub(crate) struct TrainingBar {
     pub(crate) progress: Progress,
     meter: ThroughputMeter,
-    batch: usize,
+    pictures: u64,
 }
 
 impl TrainingBar {
@@ -17,7 +17,7 @@ impl TrainingBar {
         Self {
             progress: Progress::new(context.verbosity, name, trainer.total_steps()),
             meter: ThroughputMeter::new(trainer.step(), Some(trainer.total_steps())),
-            batch: trainer.config().batch,
+            pictures: trainer.config().pictures_per_step(),
         }
     }
 
@@ -26,10 +26,11 @@ impl TrainingBar {
         match event {
             Event::Step(step) => {
                 self.meter.update(step.step);
-                let rate = self.meter.rate().unwrap_or(0.0) * self.batch as f64;
+                let rate = self.meter.rate().unwrap_or(0.0) * self.pictures as f64;
                 self.progress.at(step.step, format!("{}  {rate:.2} pictures/s", step.losses.summary()));
             }
             Event::Samples(path) => self.progress.println(format!("samples: {}", path.display())),
+            Event::RolledBack(rollback) => self.progress.println(rollback.to_string()),
             _ => {}
         }
     }

@@ -2,12 +2,12 @@
 
 use crate::commands::values;
 use clap::Args;
-use gdl_cyclegan::{Length, LrPolicy, TrainingConfig};
+use gdl_cyclegan::{GuardConfig, Length, LrPolicy, OnFailure, TrainingConfig};
 use gdl_image_io::Preprocess;
 use gdl_train::{AdamConfig, report::ReportOptions};
 
 /// The flags' names, for those that exclude them.
-pub(super) const FLAGS: [&str; 16] = [
+pub(super) const FLAGS: [&str; 21] = [
     "size",
     "load_size",
     "preprocess",
@@ -24,6 +24,11 @@ pub(super) const FLAGS: [&str; 16] = [
     "no_html",
     "no_tensorboard",
     "seed",
+    "accumulate",
+    "checkpoint_blocks",
+    "on_failure",
+    "snapshot_every",
+    "collapse_after",
 ];
 
 /// How pictures are brought to size, and the course of a training.
@@ -45,12 +50,19 @@ pub(crate) struct CourseArgs {
     /// Passes over the pictures, or the larger set of two [default: 200]
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "steps")]
     epochs: Option<usize>,
-    /// Training steps, instead of --epochs
+    /// Training steps, instead of --epochs; each takes --batch times --accumulate pictures
     #[arg(long, value_name = "N", value_parser = values::count)]
     steps: Option<usize>,
-    /// Pictures per step
+    /// Pictures that are computed at once
     #[arg(long, visible_alias = "batch_size", value_name = "N", default_value_t = 1, value_parser = values::count)]
     batch: usize,
+    /// Batches whose mean gradient makes a step, in the memory of one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count)]
+    accumulate: usize,
+    /// Compute the generators' blocks again in the backward pass instead of keeping what is inside them: less memory, more time,
+    /// the same results
+    #[arg(long)]
+    checkpoint_blocks: bool,
     /// Adam's learning rate
     #[arg(long, value_name = "RATE", default_value_t = 2e-4, value_parser = values::positive)]
     lr: f64,
@@ -77,6 +89,16 @@ pub(crate) struct CourseArgs {
     /// Write no event files RUN/tensorboard
     #[arg(long)]
     no_tensorboard: bool,
+    /// What happens when a number is no longer finite or a network collapses: back to the last good state and on with half the
+    /// learning rate, up to three times, or stop
+    #[arg(long, value_name = "WHAT", default_value = "rollback", value_parser = values::named::<OnFailure>(&["rollback", "stop"]))]
+    on_failure: OnFailure,
+    /// Steps between two states that are kept in memory for --on-failure rollback
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = values::count)]
+    snapshot_every: usize,
+    /// Steps in a row that a network has to look collapsed for; 0 for never
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    collapse_after: u64,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -97,12 +119,20 @@ impl CourseArgs {
         TrainingConfig {
             model,
             batch: self.batch,
+            accumulate: self.accumulate,
             length,
             lr_policy: self.lr_policy,
             lr_decay_iters: self.lr_decay_iters as u64,
             checkpoint_every: self.checkpoint_every as u64,
             sample_every: self.sample_every as u64,
             report: ReportOptions { html: !self.no_html, tensorboard: !self.no_tensorboard },
+            checkpoint_blocks: self.checkpoint_blocks,
+            guard: GuardConfig {
+                on_failure: self.on_failure,
+                snapshot_every: self.snapshot_every as u64,
+                collapse_after: self.collapse_after,
+                ..GuardConfig::default()
+            },
             ..TrainingConfig::new(data)
         }
     }

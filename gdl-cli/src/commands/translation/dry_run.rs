@@ -28,6 +28,8 @@ struct Report {
 pub(crate) fn dry_run<M: Method>(mut training: Training<M>, context: &Context) -> Result<()> {
     let nets = training.model().stores();
     let parameters: BTreeMap<_, _> = nets.iter().map(|(net, store)| (*net, store.num_parameters())).collect();
+    // What a training holds to go back to counts as well.
+    training.keep_good()?;
     let first = training.train_step()?;
     let since = Instant::now();
     for _ in 0..TIMED {

@@ -57,10 +57,10 @@ impl Pictures {
             let picture = load_image(input, &LoadOptions::default())?;
             let options = SaveOptions { depth: image_depth(input)?, ..SaveOptions::default() };
             let translated = match tiles.tile {
-                Some(side) => translator.translate_tiled(&picture, &Tiles::new(side))?,
-                None => translator.translate(&picture)?,
+                Some(side) => translator.translate_tiled(&picture, &Tiles::new(side)),
+                None => translator.translate(&picture),
             };
-            save_image_with(&translated, output, &options)?;
+            save_image_with(&translated.with_context(|| input.display().to_string())?, output, &options)?;
             progress.at(done as u64 + 1, output.display().to_string());
         }
         progress.finish();
