@@ -35,7 +35,11 @@ pub enum Error {
     /// A training that has failed: a number is not finite, or a network has collapsed.
     #[error(
         "{failure}{}; {}",
-        match rollbacks { 0 => String::new(), n => format!(", after going back {n} times to try it with a lower rate") },
+        match rollbacks {
+            0 => String::new(),
+            1 => "; going back with half the learning rate has not helped".into(),
+            n => format!("; going back {n} times, each with half the learning rate, has not helped"),
+        },
         failure.advice()
     )]
     Failed {

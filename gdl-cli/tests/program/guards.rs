@@ -16,14 +16,14 @@ fn a_training_that_fails_says_what_and_leaves_nothing_bad() {
         let advice = "lower learning rate";
         dir.fails(
             &format!("{train} --quiet"),
-            &["step 2: the loss", "after going back 3 times", "net_", advice],
+            &["step ", ": the loss", "going back 3 times", "net_", advice],
         );
-        dir.fails(&format!("{train} --quiet --on-failure stop"), &["step 2: the loss", advice]);
+        dir.fails(&format!("{train} --quiet --on-failure stop"), &["step ", ": the loss", advice]);
         // What has been tried is told, a line each.
         let said = dir.gdl(&train);
         let tried: Vec<_> = said.stderr.lines().filter(|line| line.contains("back to step 0")).collect();
         assert_eq!((said.code, tried.len()), (Some(1), 3), "{}", said.stderr);
-        assert!(tried[1].starts_with("step 2: the loss") && tried[1].ends_with("(2 of 3)"), "{}", tried[1]);
+        assert!(tried[1].starts_with("step ") && tried[1].ends_with("(2 of 3)"), "{}", tried[1]);
         assert!(!dir.path("new").exists());
     }
     dir.misused(
