@@ -8,7 +8,7 @@ use candle_core::{
 };
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// `block(x)`, of which only the result is kept: the backward pass computes the block again when it comes to it, and goes
 /// through it then.
@@ -52,7 +52,7 @@ pub fn recomputed(
     let before = rng.map(|rng| (rng.clone(), rng.state()));
     let y = block(&x.detach())?.detach();
     let y = if y.is_contiguous() && y.layout().start_offset() == 0 { y } else { y.force_contiguous()? };
-    let op = |input| Recomputed { block: Arc::new(block), before, input, result: Mutex::new(Some(y)) };
+    let op = |input| Recomputed { block: Box::new(block), before, input, result: Mutex::new(Some(y)) };
     if x.track_op() {
         return x.apply_op1(op(None));
     }
@@ -70,8 +70,10 @@ thread_local! {
     static AGAIN: Cell<bool> = const { Cell::new(false) };
 }
 
+type Block = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
+
 struct Recomputed {
-    block: Arc<dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync>,
+    block: Box<Block>,
     /// Where the random numbers stood before.
     before: Option<(SharedRng, RngState)>,
     /// The input, where it is not the operator's.
