@@ -8,6 +8,7 @@ use gdl_cyclegan::{
     GeneratorConfig, Length, Losses, LrPolicy, Method, NormKind, Pairs, StepLosses, Trainer, TrainerConfig,
     Translator, UnalignedData, Upsampling, eval,
 };
+use gdl_kernels::init::InitScheme;
 use gdl_patchgan::GanLoss;
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
 use gdl_train::{AdamConfig, OnExisting, Tensors};
@@ -420,6 +421,53 @@ fn depth_and_upsampling_are_free() {
     assert_eq!(resize["model.11.weight"], [4, 8, 3, 3]);
     let unet = keys(GeneratorConfig::unet(2).upsampling(Upsampling::Resize));
     assert_eq!(unet["model.model.3.weight"], [3, 4, 3, 3]);
+}
+
+/// Wide weights, tall ones and those of transposed convolutions, whose first axis are the inputs: as `orthogonal_` flattens them,
+/// the shorter side is orthonormal times the gain; biases are 0, and a batch norm's scale is drawn around 1.
+#[test]
+fn orthogonal_weights_are_orthogonal_in_every_layer() {
+    orthogonal_in_every_layer(GeneratorConfig::resnet(1).base_channels(6), 0);
+    // The U-Net's last layer is a transposed convolution from 50 channels to 3, of 4x4: 50 rows, 48 columns.
+    orthogonal_in_every_layer(GeneratorConfig::unet(2).base_channels(25), 1);
+}
+
+fn orthogonal_in_every_layer(config: GeneratorConfig, tall_ones: usize) {
+    let gain = 0.4;
+    let config = GeneratorConfig { init: InitScheme::Orthogonal(gain), ..config.norm(NormKind::Batch) };
+    let build = |seed| {
+        let store = gdl_train::ParamStore::new(DType::F64, &DEV, seed);
+        Generator::new(&config, None, store.vb()).unwrap();
+        store.vars()
+    };
+    let vars = build(1);
+    let (mut wide, mut tall, mut scales) = (0, 0, Vec::new());
+    for (name, var) in &vars {
+        let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        if var.dims().len() < 4 {
+            match name.ends_with("weight") {
+                true => scales.extend(flat(var)),
+                false => assert!(flat(var).iter().all(|b| *b == f64::from(name.ends_with("var"))), "{name}"),
+            }
+            continue;
+        }
+        let rows = var.flatten_from(1).unwrap();
+        let is_wide = rows.dim(0).unwrap() <= rows.dim(1).unwrap();
+        *(if is_wide { &mut wide } else { &mut tall }) += 1;
+        let (x, y) = if is_wide { (rows.clone(), rows.t().unwrap()) } else { (rows.t().unwrap(), rows) };
+        let gram = x.contiguous().unwrap().matmul(&y.contiguous().unwrap()).unwrap();
+        let want = (Tensor::eye(gram.dim(0).unwrap(), DType::F64, &DEV).unwrap() * (gain * gain)).unwrap();
+        // Sums of a few hundred products of numbers below 1.
+        assert_close(&gram, &want, 1e-12, 0.0, name);
+    }
+    assert!(wide >= 3 && tall == tall_ones, "{wide} wide, {tall} tall");
+    let mean = scales.iter().sum::<f64>() / scales.len() as f64;
+    assert!((mean - 1.0).abs() < 0.2 && scales.iter().any(|s| (s - 1.0).abs() > 0.1), "{scales:?}");
+    let (again, other) = (build(1), build(2));
+    for (name, var) in vars.iter().filter(|(_, var)| var.dims().len() == 4) {
+        assert_bitwise(&again[name], var, name);
+        assert!(gdl_tests::max_abs_diff(&other[name], var) > 0.01, "{name}");
+    }
 }
 
 #[test]

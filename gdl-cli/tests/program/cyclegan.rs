@@ -373,6 +373,12 @@ fn the_settings_of_the_reference_reach_the_run() {
         assert_eq!(config.pointer(path).unwrap().to_string(), want, "{path}");
     }
     dir.succeeds("cyclegan translate run a --out made --quiet");
+    let orthogonal = "cyclegan train --a a --b b --size 32 --steps 1 --netG resnet6 --ngf 2 --ndf 2";
+    dir.succeeds(&format!("{orthogonal} --init_type orthogonal --init_gain 0.3 --out orthogonal --quiet"));
+    let config: serde_json::Value = serde_json::from_slice(&dir.read("orthogonal/config.json")).unwrap();
+    for net in ["generator", "discriminator"] {
+        assert_eq!(config["model"][net]["init"]["orthogonal"], 0.3);
+    }
     let book =
         "cyclegan train --a a --b b --size 32 --steps 1 --netG book_unet --netD book_code --ngf 2 --ndf 2";
     dir.succeeds(&format!("{book} --out book --quiet"));

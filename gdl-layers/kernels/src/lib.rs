@@ -5,6 +5,7 @@ mod fnv;
 pub mod gemm;
 mod gradients;
 pub mod init;
+pub mod orthogonal;
 pub mod par;
 mod recompute;
 mod reference;

@@ -3,6 +3,7 @@ use crate::{Error, Result, Rng, Tensors};
 use candle_core::{DType, Device, Shape, Tensor, Var, bail};
 use candle_nn::init::{Init, NormalOrUniform};
 use candle_nn::var_builder::{SimpleBackend, VarBuilder};
+use gdl_kernels::init::Orthogonal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -177,6 +178,9 @@ impl ParamStore {
         let mut rng = Rng::stream(self.seed, name);
         let n = shape.elem_count();
         let values: Vec<f64> = match init {
+            init if let Some(orthogonal) = Orthogonal::of(&init) => {
+                orthogonal.draw(shape.dims(), &mut rng)?
+            }
             Init::Const(c) => vec![c; n],
             Init::Uniform { lo, up } => (0..n).map(|_| rng.range(lo, up)).collect(),
             Init::Randn { mean, stdev } => (0..n).map(|_| mean + stdev * rng.normal()).collect(),

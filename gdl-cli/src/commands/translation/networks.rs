@@ -37,9 +37,9 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "NORM", value_parser = values::named::<NormKind>(&["instance", "batch", "none"]))]
     norm: Option<NormKind>,
     /// How the weights start
-    #[arg(long = "init_type", value_name = "HOW", value_parser = ["normal", "xavier", "kaiming"], default_value = "normal")]
+    #[arg(long = "init_type", value_name = "HOW", value_parser = ["normal", "xavier", "kaiming", "orthogonal"], default_value = "normal")]
     init_type: String,
-    /// Standard deviation of --init_type normal, gain of xavier
+    /// Standard deviation of --init_type normal, gain of xavier and orthogonal
     #[arg(long = "init_gain", value_name = "X", default_value_t = 0.02, value_parser = values::positive)]
     init_gain: f64,
 }
@@ -79,6 +79,7 @@ impl NetworkArgs {
         let init = match self.init_type.as_str() {
             "xavier" => InitScheme::Xavier(self.init_gain),
             "kaiming" => InitScheme::Kaiming,
+            "orthogonal" => InitScheme::Orthogonal(self.init_gain),
             _ => InitScheme::Normal(self.init_gain),
         };
         // The book's networks come with a norm that no other has.
