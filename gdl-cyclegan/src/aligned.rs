@@ -95,7 +95,7 @@ pub fn halves(picture: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
 }
 
 /// The scenes of a built-in domain and their counterparts, with A first.
-fn drawn(
+pub(crate) fn drawn_pairs(
     domain: Domain,
     split: Split,
     count: usize,
@@ -156,7 +156,7 @@ impl Pairs for AlignedData {
         let pictures = match &config.pairs {
             DataSpec::Folder(path) => Pictures::Folder(ImageFolder::open(path, LoadOptions::default())?),
             DataSpec::Builtin(domain) => {
-                Pictures::Drawn(drawn(*domain, Split::Train, config.builtin_count, config.size, seed)?)
+                Pictures::Drawn(drawn_pairs(*domain, Split::Train, config.builtin_count, config.size, seed)?)
             }
         };
         Ok(Self { pictures, config: config.clone(), seed })
@@ -184,10 +184,12 @@ impl Pairs for AlignedData {
     fn shown(&self, count: usize) -> Result<Vec<(Tensor, Tensor)>> {
         match &self.config.pairs {
             // Scenes not trained on.
-            DataSpec::Builtin(domain) => drawn(*domain, Split::Test, count, self.config.size, self.seed)?
-                .into_iter()
-                .map(|pair| self.directed(pair))
-                .collect(),
+            DataSpec::Builtin(domain) => {
+                drawn_pairs(*domain, Split::Test, count, self.config.size, self.seed)?
+                    .into_iter()
+                    .map(|pair| self.directed(pair))
+                    .collect()
+            }
             DataSpec::Folder(_) => (0..count as u64).map(|i| self.sample(i)).collect(),
         }
     }

@@ -72,6 +72,9 @@ pub enum Error {
     /// Reading or writing a run failed.
     #[error(transparent)]
     Train(#[from] gdl_train::Error),
+    /// The network that pictures are compared with could not be had.
+    #[error(transparent)]
+    Vgg(#[from] gdl_vgg::Error),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
