@@ -1,4 +1,5 @@
 use crate::builtin::{Domain, Split, builtin_set, builtin_truth};
+use crate::eval::{TestOptions, TestSet};
 use crate::method::Pairs;
 use crate::{DataSpec, Direction, Error, Result};
 use candle_core::Tensor;
@@ -13,6 +14,10 @@ pub struct AlignedConfig {
     /// A folder of files that hold A on the left and B on the right; or a built-in domain, whose scenes have true
     /// counterparts: `builtin:A` and `builtin:B` are the same two looks of different scenes.
     pub pairs: DataSpec,
+    /// Pairs that are not trained on, for [`KeepBest`](crate::KeepBest); by default the test split of a built-in domain, and none of a
+    /// folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_pairs: Option<DataSpec>,
     /// What is translated into what; from A, the left, to B, the right, by default.
     #[serde(default)]
     pub direction: Direction,
@@ -50,6 +55,7 @@ impl AlignedConfig {
     pub fn new(pairs: DataSpec) -> Self {
         Self {
             pairs,
+            val_pairs: None,
             direction: Direction::AtoB,
             size: default_size(),
             load_size: None,
@@ -163,7 +169,19 @@ impl Pairs for AlignedData {
     }
 
     fn absolute(config: &mut AlignedConfig) -> Result<()> {
-        config.pairs.absolute()
+        let AlignedConfig { pairs, val_pairs, .. } = config;
+        [Some(pairs), val_pairs.as_mut()].into_iter().flatten().try_for_each(DataSpec::absolute)
+    }
+
+    const HELD_OUT: &'static str = "val_pairs";
+
+    fn size(config: &AlignedConfig) -> usize {
+        config.size
+    }
+
+    fn held_out(config: &AlignedConfig, options: &TestOptions) -> Result<Option<Vec<TestSet>>> {
+        let pairs = config.val_pairs.as_ref().or(config.pairs.brings_its_own());
+        pairs.map(|pairs| Ok(vec![TestSet::paired(pairs, config.direction, options)?])).transpose()
     }
 
     fn epoch_len(&self) -> u64 {

@@ -1,4 +1,5 @@
 use crate::builtin::{Domain, Split, builtin_set};
+use crate::eval::{TestOptions, TestSet};
 use crate::method::Pairs;
 use crate::{Error, Result};
 use candle_core::Tensor;
@@ -29,6 +30,11 @@ pub enum DataSpec {
 }
 
 impl DataSpec {
+    /// Itself, where it holds pictures that are not trained on.
+    pub(crate) fn brings_its_own(&self) -> Option<&Self> {
+        matches!(self, Self::Builtin(_)).then_some(self)
+    }
+
     /// Makes a folder's path absolute.
     pub(crate) fn absolute(&mut self) -> Result<()> {
         if let Self::Folder(path) = self {
@@ -84,6 +90,13 @@ pub struct DataConfig {
     pub a: DataSpec,
     /// Domain B.
     pub b: DataSpec,
+    /// Pictures of domain A that are not trained on, for [`KeepBest`](crate::KeepBest); by default the test split of a built-in domain,
+    /// and none of a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_a: Option<DataSpec>,
+    /// Likewise of domain B.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_b: Option<DataSpec>,
     /// Height and width of the training pictures (`crop_size`); 256 by default.
     #[serde(default = "default_size")]
     pub size: usize,
@@ -119,6 +132,8 @@ impl DataConfig {
         Self {
             a,
             b,
+            val_a: None,
+            val_b: None,
             size: default_size(),
             load_size: None,
             preprocess: Preprocess::default(),
@@ -205,8 +220,24 @@ impl Pairs for UnalignedData {
     }
 
     fn absolute(config: &mut DataConfig) -> Result<()> {
-        config.a.absolute()?;
-        config.b.absolute()
+        let DataConfig { a, b, val_a, val_b, .. } = config;
+        [Some(a), Some(b), val_a.as_mut(), val_b.as_mut()]
+            .into_iter()
+            .flatten()
+            .try_for_each(DataSpec::absolute)
+    }
+
+    const HELD_OUT: &'static str = "val_a and val_b";
+
+    fn size(config: &DataConfig) -> usize {
+        config.size
+    }
+
+    fn held_out(config: &DataConfig, options: &TestOptions) -> Result<Option<Vec<TestSet>>> {
+        let a = config.val_a.as_ref().or(config.a.brings_its_own());
+        let b = config.val_b.as_ref().or(config.b.brings_its_own());
+        let Some((a, b)) = a.zip(b) else { return Ok(None) };
+        Ok(Some(TestSet::unpaired(a, b, options)?.into()))
     }
 
     fn epoch_len(&self) -> u64 {

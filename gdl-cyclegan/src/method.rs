@@ -1,4 +1,5 @@
-use crate::{ImagePool, Result, TrainingConfig, Vital};
+use crate::eval::{TestOptions, TestSet};
+use crate::{ImagePool, Result, TrainingConfig, Translator, Vital};
 use candle_core::{DType, Device, Tensor};
 use gdl_kernels::rng::SharedRng;
 use gdl_train::report::Chart;
@@ -80,6 +81,12 @@ pub trait Method: Sized + Debug {
     /// What dropout and the gradient penalty draw from.
     fn noise(&self) -> &SharedRng;
 
+    /// Copies of the generators as they are now, to translate with: from A to B, and back if there is one for that.
+    ///
+    /// # Errors
+    /// When a copy cannot be made (out of memory on an accelerator).
+    fn translators(&self) -> Result<Vec<Translator>>;
+
     /// What becomes of pairs of pictures, on one sheet.
     ///
     /// # Shape
@@ -127,6 +134,19 @@ pub trait Pairs: Sized + Debug {
     /// # Errors
     /// When the working directory is gone.
     fn absolute(config: &mut Self::Config) -> Result<()>;
+
+    /// The settings that name validation pictures.
+    const HELD_OUT: &'static str;
+
+    /// Height and width of the training pictures.
+    fn size(config: &Self::Config) -> usize;
+
+    /// What the generators are scored on while they are trained, in the order of [`Method::translators`]: the validation pictures that the
+    /// configuration names, or the test split of built-in domains. None where there are none.
+    ///
+    /// # Errors
+    /// A folder that is missing or without images.
+    fn held_out(config: &Self::Config, options: &TestOptions) -> Result<Option<Vec<TestSet>>>;
 
     /// Samples in an epoch; at least one.
     fn epoch_len(&self) -> u64;

@@ -1,7 +1,9 @@
 use crate::judge::Judge;
 use crate::measure::{means, spread};
 use crate::method::{ConfigOf, Losses, Method};
-use crate::{CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses, UnalignedData, Vital};
+use crate::{
+    CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses, Translator, UnalignedData, Vital,
+};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
@@ -339,6 +341,10 @@ impl Method for CycleGan {
 
     fn noise(&self) -> &SharedRng {
         &self.noise
+    }
+
+    fn translators(&self) -> Result<Vec<Translator>> {
+        self.stores[..2].iter().map(|store| Translator::copy(&self.config.generator, store)).collect()
     }
 
     /// Round trips, as of [`RoundTrip::sheet`].

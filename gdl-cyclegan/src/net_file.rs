@@ -1,4 +1,4 @@
-use crate::{DiscriminatorConfig, Error, GeneratorConfig, Result, infer};
+use crate::{DiscriminatorConfig, Error, GeneratorConfig, Result, RunWeights, infer};
 use candle_core::{DType, Device};
 use gdl_train::{ParamStore, RunDir, Tensors, is_pth, load_pth, load_tensors, save_pth, save_tensors};
 use std::collections::BTreeMap;
@@ -52,11 +52,15 @@ impl NetFile {
     /// # Errors
     /// When the directory is no run, has no checkpoint, or none with that network.
     pub fn of_run(run: &RunDir, net: &str) -> Result<Self> {
-        let path = run.weights_path();
-        if !run.has_checkpoint() {
-            let message = "there are no weights; train the run first".into();
-            return Err(Error::Checkpoint { path, message });
-        }
+        Self::of_run_with(run, RunWeights::Last, net)
+    }
+
+    /// The network of that name out of a run's weights of that kind.
+    ///
+    /// # Errors
+    /// As for [`of_run`](Self::of_run).
+    pub fn of_run_with(run: &RunDir, weights: RunWeights, net: &str) -> Result<Self> {
+        let path = weights.path(run)?;
         let prefix = format!("{net}.");
         let (tensors, _) = load_tensors(&path, &Device::Cpu)?;
         let tensors: Tensors = tensors

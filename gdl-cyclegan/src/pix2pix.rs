@@ -2,7 +2,7 @@ use crate::judge::Judge;
 use crate::measure::{means, spread};
 use crate::method::{ConfigOf, Losses, Method};
 use crate::round_trip::to_picture;
-use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result, Vital};
+use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result, Translator, Vital};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::recomputed;
@@ -264,6 +264,10 @@ impl Method for Pix2Pix {
 
     fn noise(&self) -> &SharedRng {
         &self.noise
+    }
+
+    fn translators(&self) -> Result<Vec<Translator>> {
+        Ok(vec![Translator::copy(&self.config.generator, &self.stores[0])?])
     }
 
     /// Rows of picture, translation and truth.

@@ -1,7 +1,7 @@
 use crate::builtin::Domain;
 use crate::{
     AlignedConfig, CycleGanConfig, DataConfig, DataSpec, DiscriminatorConfig, Error, GeneratorConfig,
-    GuardConfig, Pix2PixConfig, Result,
+    GuardConfig, KeepBest, Pix2PixConfig, Result,
 };
 use gdl_blocks::Upsampling;
 use gdl_train::report::ReportOptions;
@@ -98,6 +98,9 @@ pub struct TrainingConfig<C, D> {
     /// What happens when something fails; by default a return to the last good state.
     #[serde(default)]
     pub guard: GuardConfig,
+    /// Whether the best weights are kept beside the last, and by which score; not by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_best: Option<KeepBest>,
 }
 
 fn one() -> usize {
@@ -141,6 +144,7 @@ impl<C: Default, D> TrainingConfig<C, D> {
             report: ReportOptions::default(),
             checkpoint_blocks: false,
             guard: GuardConfig::default(),
+            keep_best: None,
         }
     }
 }

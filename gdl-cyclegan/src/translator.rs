@@ -1,8 +1,8 @@
 use crate::round_trip::to_picture;
 use crate::training::load_nets;
 use crate::{
-    Error, Generator, GeneratorConfig, NETS, NetFile, PIX2PIX_NETS, Pix2PixTrainerConfig, Result, Tiles,
-    TrainerConfig, onnx, tiles,
+    Error, Generator, GeneratorConfig, NETS, NetFile, PIX2PIX_NETS, Pix2PixTrainerConfig, Result, RunWeights,
+    Tiles, TrainerConfig, onnx, tiles,
 };
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
@@ -69,13 +69,26 @@ impl Translator {
     /// When the directory is no run or has no checkpoint, and [`gdl_train::Error::Mismatch`] when a tensor of that generator is missing,
     /// left over or of another shape; [`Error::NotFinite`] when one holds a number that is not finite.
     pub fn load(dir: impl AsRef<Path>, direction: Direction, device: &Device) -> Result<Self> {
+        Self::load_with(dir, RunWeights::Last, direction, device)
+    }
+
+    /// The generator of a run directory, with those weights.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub fn load_with(
+        dir: impl AsRef<Path>,
+        weights: RunWeights,
+        direction: Direction,
+        device: &Device,
+    ) -> Result<Self> {
         let run = RunDir::open(dir)?;
         let config: TrainerConfig = run.config()?;
         let net = match direction {
             Direction::AtoB => "net_G_A",
             Direction::BtoA => "net_G_B",
         };
-        Self::of_run(&run, &config.model.generator, net, &NETS, device)
+        Self::of_run(&weights.path(&run)?, &config.model.generator, net, &NETS, device)
     }
 
     /// The generator of a pix2pix's run directory.
@@ -83,26 +96,29 @@ impl Translator {
     /// # Errors
     /// As for [`load`](Self::load).
     pub fn load_pix2pix(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::load_pix2pix_with(dir, RunWeights::Last, device)
+    }
+
+    /// The generator of a pix2pix's run directory, with those weights.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub fn load_pix2pix_with(dir: impl AsRef<Path>, weights: RunWeights, device: &Device) -> Result<Self> {
         let run = RunDir::open(dir)?;
         let config: Pix2PixTrainerConfig = run.config()?;
-        Self::of_run(&run, &config.model.generator, "net_G", &PIX2PIX_NETS, device)
+        Self::of_run(&weights.path(&run)?, &config.model.generator, "net_G", &PIX2PIX_NETS, device)
     }
 
     fn of_run(
-        run: &RunDir,
+        path: &Path,
         config: &GeneratorConfig,
         net: &'static str,
         known: &[&str],
         device: &Device,
     ) -> Result<Self> {
-        let path = run.weights_path();
-        if !run.has_checkpoint() {
-            let message = "there are no weights; train the run first".into();
-            return Err(Error::Checkpoint { path, message });
-        }
-        let (weights, _) = load_tensors(&path, device)?;
-        let load = |store: &ParamStore| load_nets(&path, &weights, &[(net, store)], known);
-        let generator = standing(&path, config, device, load)?;
+        let (weights, _) = load_tensors(path, device)?;
+        let load = |store: &ParamStore| load_nets(path, &weights, &[(net, store)], known);
+        let generator = standing(path, config, device, load)?;
         Ok(Self::new(generator, device))
     }
 
@@ -113,6 +129,16 @@ impl Translator {
     pub fn open(file: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let file = NetFile::open(file)?;
         let generator = standing(file.path(), &file.generator()?, device, |store| file.load_into(store))?;
+        Ok(Self::new(generator, device))
+    }
+
+    /// A copy of a network that is being trained, by the store of its weights.
+    pub(crate) fn copy(config: &GeneratorConfig, store: &ParamStore) -> Result<Self> {
+        let (device, weights) = (store.device(), store.tensors());
+        let (path, load) = (Path::new("the generator"), |copy: &ParamStore| {
+            Ok(copy.load_tensors("the generator", &weights)?)
+        });
+        let generator = standing(path, config, device, load)?;
         Ok(Self::new(generator, device))
     }
 

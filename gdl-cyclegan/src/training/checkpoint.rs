@@ -1,3 +1,4 @@
+use super::best::MeanLoss;
 use super::guard::{Good, Guard, pack, unpack, unsound};
 use super::{Course, Failure, Training};
 use crate::method::Method;
@@ -20,6 +21,8 @@ struct State {
     /// The state to go back to, where it is not this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     good: Option<Good>,
+    #[serde(default)]
+    losses: MeanLoss,
 }
 
 impl<M: Method> Training<M> {
@@ -48,9 +51,6 @@ impl<M: Method> Training<M> {
 
     fn capture_with(&self, good: Option<Good>) -> Result<Checkpoint> {
         let model = &self.model;
-        let weights = model.stores().into_iter().flat_map(|(net, store)| {
-            store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
-        });
         let pools: Vec<_> = model.pools().into_iter().map(|(name, pool)| (name, pool.state())).collect();
         let state = State {
             noise: model.noise().state(),
@@ -58,8 +58,9 @@ impl<M: Method> Training<M> {
             course: self.course.clone(),
             guard: self.guard.clone(),
             good,
+            losses: self.scorer.as_ref().map(|scorer| scorer.losses).unwrap_or_default(),
         };
-        let mut checkpoint = Checkpoint::new(self.step, weights.collect()).with_state(&state)?;
+        let mut checkpoint = Checkpoint::new(self.step, self.weights()).with_state(&state)?;
         for (name, optimizer) in model.optimizers() {
             checkpoint = checkpoint.with_optimizer(name, optimizer)?;
         }
@@ -68,6 +69,15 @@ impl<M: Method> Training<M> {
             checkpoint = checkpoint.with_tensors(name, named.collect());
         }
         Ok(checkpoint)
+    }
+
+    /// The weights of all networks, with the network's name before their own.
+    pub(super) fn weights(&self) -> Tensors {
+        let named = |(net, store): (&str, &ParamStore)| {
+            let net = net.to_string();
+            store.tensors().into_iter().map(move |(key, tensor)| (format!("{net}.{key}"), tensor))
+        };
+        self.model.stores().into_iter().flat_map(named).collect()
     }
 
     pub(super) fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
@@ -93,6 +103,9 @@ impl<M: Method> Training<M> {
         self.course = state.course;
         self.guard = state.guard;
         self.good = state.good.map(|good| unpack(good, &checkpoint.tensors));
+        if let Some(scorer) = &mut self.scorer {
+            scorer.losses = state.losses;
+        }
         self.step = checkpoint.step;
         Ok(())
     }

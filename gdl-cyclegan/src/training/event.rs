@@ -1,3 +1,4 @@
+use super::Scored;
 use crate::{Rollback, StepLosses};
 use std::path::PathBuf;
 
@@ -22,6 +23,8 @@ pub struct Step<L = StepLosses> {
 pub enum Event<L = StepLosses> {
     /// A step has been taken.
     Step(Step<L>),
+    /// The networks have been scored, as [`KeepBest`](crate::KeepBest) asks for.
+    Scored(Scored),
     /// A sheet of samples has been written.
     Samples(PathBuf),
     /// A checkpoint has been written, after so many steps.

@@ -1,16 +1,19 @@
+mod best;
 mod checkpoint;
 mod course;
 mod event;
 mod guard;
 mod report;
 
+pub use best::Scored;
 pub(crate) use checkpoint::load_nets;
 pub use event::{Event, Step};
 pub use guard::{Failure, GuardConfig, OnFailure, Rollback, Symptom, Vital};
 
 use crate::ahead::Ahead;
 use crate::method::{ConfigOf, Losses, Method, Pairs};
-use crate::{CycleGan, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip};
+use crate::{CycleGan, KeepBest, Length, LrPolicy, Pix2Pix, Pretrained, Result, RoundTrip};
+use best::Scorer;
 use candle_core::{DType, Device, Tensor};
 use course::Course;
 use gdl_train::report::RunLog;
@@ -73,6 +76,7 @@ pub struct Training<M: Method> {
     guard: Guard,
     /// The last good state, to go back to.
     good: Option<Checkpoint>,
+    scorer: Option<Scorer>,
     device: Device,
     step: u64,
     run: Option<(RunDir, RunLog)>,
@@ -90,6 +94,7 @@ impl<M: Method> Training<M> {
         model.recompute_blocks(config.checkpoint_blocks);
         let schedule = config.schedule();
         let (course, guard) = (Course::default(), Guard::default());
+        let scorer = Scorer::new::<M>(&config, device)?;
         let (ahead, device) = (Ahead::default(), device.clone());
         Ok(Self {
             config,
@@ -100,6 +105,7 @@ impl<M: Method> Training<M> {
             course,
             guard,
             good: None,
+            scorer,
             device,
             step: 0,
             run: None,
@@ -127,6 +133,7 @@ impl<M: Method> Training<M> {
         begin: impl FnOnce(&M) -> Result<()>,
     ) -> Result<Self> {
         M::Data::absolute(&mut config.data)?;
+        config.keep_best.as_mut().map_or(Ok(()), KeepBest::absolute)?;
         let mut trainer = Self::new(config, device)?;
         begin(&trainer.model)?;
         let run = RunDir::create(dir, &trainer.config, on_existing)?;
@@ -160,6 +167,9 @@ impl<M: Method> Training<M> {
         let run = RunDir::open(dir)?;
         let mut trainer = Self::new(run.config()?, device)?;
         trainer.restore(&run.load_checkpoint(device)?, &run.weights_path())?;
+        if let Some(scorer) = &mut trainer.scorer {
+            scorer.recall(&run)?;
+        }
         let log = trainer.open_log(&run)?;
         trainer.run = Some((run, log));
         Ok(trainer)
@@ -216,6 +226,9 @@ impl<M: Method> Training<M> {
             let next = step * pictures / self.data.epoch_len();
             self.course.observe(losses.generator(), next > epoch);
         }
+        if let Some(scorer) = &mut self.scorer {
+            scorer.observe(losses.generator());
+        }
         Ok(Step { step, total: self.total_steps(), epoch, learning_rate, losses })
     }
 
@@ -233,8 +246,8 @@ impl<M: Method> Training<M> {
 
     /// Trains to the end, or until `observer` breaks; either way what has been done is in a checkpoint then.
     ///
-    /// With a run directory each step is logged, and samples and checkpoints are written as the configuration says. When
-    /// something fails, it goes back to the last good state as [`GuardConfig`] says; the log then goes on from there.
+    /// With a run directory each step is logged, and samples, checkpoints and the best weights are written as the configuration
+    /// says. When something fails, it goes back to the last good state as [`GuardConfig`] says; the log then goes on from there.
     ///
     /// # Errors
     /// When a picture cannot be read or the directory cannot be written, and [`Error::Failed`](crate::Error::Failed) when going back is not wanted or
@@ -270,15 +283,20 @@ impl<M: Method> Training<M> {
                     }
                 }
             };
+            let scored = self.score()?;
             if let Some((_, log)) = &mut self.run {
                 let mut values = step.losses.named();
                 values.extend([("learning_rate", step.learning_rate), ("epoch", step.epoch as f64)]);
                 if self.guard.rollbacks() > 0 {
                     values.push(("rollbacks", f64::from(self.guard.rollbacks())));
                 }
+                values.extend(scored.map(|scored| (scored.metric.logged(), scored.score)));
                 log.append(step.step, &values)?;
             }
             let mut go_on = observer(&Event::Step(step)).is_continue();
+            if let Some(scored) = scored {
+                go_on &= observer(&Event::Scored(scored)).is_continue();
+            }
             let mut news = false;
             let due = |every: u64| every > 0 && step.step.is_multiple_of(every);
             let last_samples = self.config.sample_every > 0 && step.step == total;

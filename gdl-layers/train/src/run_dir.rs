@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
+/// Written by trainers that keep the best weights beside the last.
+const BEST: &str = "best.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const STATE: &str = "state";
 /// The entry in the weights' metadata which names their state folder.
@@ -37,6 +39,7 @@ pub enum OnExisting {
 /// ```text
 /// RUN/config.json           what was asked for, written once
 /// RUN/weights.safetensors   the weights of the last checkpoint, under the model's parameter names
+/// RUN/best.safetensors      the best weights so far, where the trainer keeps them
 /// RUN/metrics.jsonl         one line of JSON per logged step
 /// RUN/state/step-N/         what only training needs: trainer.json, optimizer-NAME.safetensors, tensors-NAME.safetensors
 /// RUN/index.html            the report, by a RunLog, with
@@ -122,7 +125,7 @@ impl RunDir {
 
     /// Removes what a run writes, and nothing else; the configuration last, so that what is left is still a run.
     fn clear(&self) -> Result<()> {
-        for file in [WEIGHTS, METRICS, SPEED, PAGE] {
+        for file in [WEIGHTS, BEST, METRICS, SPEED, PAGE] {
             let path = self.path.join(file);
             gone(&path, fs::remove_file(&path))?;
         }
@@ -146,6 +149,11 @@ impl RunDir {
     /// Where the weights of the last checkpoint are.
     pub fn weights_path(&self) -> PathBuf {
         self.path.join(WEIGHTS)
+    }
+
+    /// Where the best weights are, for trainers that keep them; they are no part of the checkpoint.
+    pub fn best_path(&self) -> PathBuf {
+        self.path.join(BEST)
     }
 
     /// The configuration the run was made with.

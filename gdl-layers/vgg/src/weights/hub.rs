@@ -42,7 +42,7 @@ pub fn fetch(arch: Arch, upto: Tap, progress: &mut dyn FnMut(u64, u64)) -> Resul
         let last = arch.convs().last().map_or(Tap::relu(1, 1), |c| Tap::relu(c.block, c.index));
         return Err(Error::TapBeyondEnd { origin: format!("{owner}/{name}"), tap: upto, last });
     }
-    if let Some(cached) = cached(arch, upto) {
+    if let Some((_, cached)) = cached(arch, upto) {
         return Ok(cached);
     }
     let mut source = HubSource::connect(owner, name, None)?;
@@ -62,13 +62,22 @@ fn cache_file(arch: Arch, upto: Tap) -> Option<PathBuf> {
     cache_dir().map(|folder| folder.join(format!("{owner}--{name}-to-{upto}.safetensors")))
 }
 
+/// Where [`fetch`] has put the weights of `arch` that reach `upto`; none when there is no cache, or no sound file in it.
+pub fn cached_file(arch: Arch, upto: Tap) -> Option<PathBuf> {
+    cached(arch, upto).map(|(path, _)| path)
+}
+
 /// The first sound file in the cache that reaches far enough.
-fn cached(arch: Arch, upto: Tap) -> Option<VggWeights> {
+fn cached(arch: Arch, upto: Tap) -> Option<(PathBuf, VggWeights)> {
     arch.convs()
         .map(|c| Tap::relu(c.block, c.index))
         .filter(|tap| *tap >= upto)
-        .filter_map(|tap| VggWeights::open(cache_file(arch, tap)?).ok())
-        .find(|w| w.arch() == arch && w.has(upto))
+        .filter_map(|tap| {
+            let path = cache_file(arch, tap)?;
+            Some((VggWeights::open(&path).ok()?, path))
+        })
+        .find(|(w, _)| w.arch() == arch && w.has(upto))
+        .map(|(w, path)| (path, w))
 }
 
 /// A file on the hub.
