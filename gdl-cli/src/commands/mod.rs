@@ -9,6 +9,7 @@ mod run_place;
 pub(crate) mod text;
 mod translation;
 pub(crate) mod values;
+mod vgg;
 
 use crate::{
     cli::{Cli, Command},

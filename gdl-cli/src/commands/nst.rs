@@ -1,14 +1,14 @@
 //! `gdl nst`: style transfer.
 
-use super::{Context, values};
+use super::{Context, values, vgg};
 use crate::{console::UsageError, progress::Progress};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use candle_core::Tensor;
 use clap::{Args, ValueEnum};
 use gdl_image_io::{LoadOptions, check_writable, images_at, load_image, save_image};
 use gdl_nst::{NstConfig, OptimizerKind, StepReport, Style, StyleTransfer, builtin};
 use gdl_train::ThroughputMeter;
-use gdl_vgg::{Arch, Tap, VggWeights};
+use gdl_vgg::Tap;
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -16,8 +16,6 @@ use std::{
 
 /// Pictures that are drawn inside the program are named with this before their name.
 const BUILTIN: &str = "builtin:";
-/// The network that needs no weights, under `--weights`.
-const RANDOM: &str = "random";
 
 /// Flags of `gdl nst`.
 #[derive(Debug, Args)]
@@ -68,7 +66,8 @@ enum Optimizer {
 
 impl NstArgs {
     fn config(&self) -> NstConfig {
-        let defaults = if self.weights == RANDOM { NstConfig::untrained() } else { NstConfig::default() };
+        let defaults =
+            if self.weights == vgg::RANDOM { NstConfig::untrained() } else { NstConfig::default() };
         let (optimizer, steps) = match self.optimizer {
             Optimizer::Adam => (OptimizerKind::Adam, 300),
             Optimizer::Lbfgs => (OptimizerKind::Lbfgs, 100),
@@ -97,7 +96,8 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
     for path in style_paths(&args.styles)? {
         styles.push(Style::from(picture(&path, args.size)?));
     }
-    let weights = weights(&args.weights, args.seed, context)?;
+    let random = (&NstConfig::untrained_network(), args.seed);
+    let weights = vgg::weights(&args.weights, random, context)?;
     say.detail(format_args!(
         "network: {} up to {}; content at {}; style at {}",
         weights.origin(),
@@ -173,23 +173,4 @@ fn style_paths(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(paths)
-}
-
-/// The network that `--weights` names.
-fn weights(name: &str, seed: u64, context: &Context) -> Result<VggWeights> {
-    let arch = match name {
-        RANDOM => return Ok(VggWeights::random(&NstConfig::untrained_network(), seed)?),
-        "vgg16" => Arch::Vgg16,
-        "vgg19" => Arch::Vgg19,
-        path => return VggWeights::open(path).context("--weights (vgg19, vgg16, random or a file)"),
-    };
-    let mut progress: Option<Progress> = None;
-    let weights = gdl_vgg::hub::fetch(arch, Tap::relu(5, 1), &mut |done, total| {
-        let bar = progress.get_or_insert_with(|| Progress::new(context.verbosity, "weights", total));
-        bar.at(done, format!("bytes of {name}"));
-    })?;
-    if let Some(bar) = progress {
-        bar.finish();
-    }
-    Ok(weights)
 }

@@ -7,8 +7,15 @@ use std::{
 };
 
 /// What a training writes into its run's directory.
-const FILES: [&str; 6] =
-    ["config.json", "metrics.jsonl", "speed.jsonl", "index.html", "tokenizer.json", "weights.safetensors"];
+const FILES: [&str; 7] = [
+    "config.json",
+    "metrics.jsonl",
+    "speed.jsonl",
+    "index.html",
+    "tokenizer.json",
+    "best.safetensors",
+    "weights.safetensors",
+];
 const FOLDERS: [&str; 3] = ["samples", "state", "tensorboard"];
 
 /// A place for a run, as it was before the run was made.

@@ -8,5 +8,6 @@ mod guards;
 mod nst;
 mod pix2pix;
 mod report;
+mod scores;
 mod text;
 mod usage;

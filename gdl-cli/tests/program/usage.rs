@@ -3,7 +3,7 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 13] = [
+const FLAGS: [(&str, &[&str]); 14] = [
     ("bench", &["JOB", "--list", "--runs", "--warmup", "--json"]),
     ("demo", &["--out", "--seed"]),
     (
@@ -53,6 +53,15 @@ const FLAGS: [(&str, &[&str]); 13] = [
             "--preprocess",
             "scale_width",
             "--init-from",
+            "--init_type",
+            "orthogonal",
+            "--keep-best",
+            "--keep-best-every",
+            "--val-a",
+            "--val-b",
+            "--val-count",
+            "--val-weights",
+            "--val-tap",
             "--size",
             "--epochs",
             "--steps",
@@ -63,7 +72,23 @@ const FLAGS: [(&str, &[&str]); 13] = [
             "--resume",
         ],
     ),
-    ("cyclegan translate", &["RUN", "INPUT", "--out", "--direction", "ab", "ba", ".pth"]),
+    ("cyclegan translate", &["RUN", "INPUT", "--out", "--direction", "ab", "ba", "--best", ".pth"]),
+    (
+        "cyclegan eval",
+        &[
+            "RUN",
+            "--a",
+            "--b",
+            "--direction",
+            "--weights",
+            "random",
+            "--tap",
+            "--size",
+            "--count",
+            "--seed",
+            "--best",
+        ],
+    ),
     (
         "pix2pix train",
         &[
@@ -73,14 +98,19 @@ const FLAGS: [(&str, &[&str]); 13] = [
             "--netG",
             "--no_dropout",
             "--lambda_L1",
+            "--keep-best",
+            "--val-pairs",
             "--init-from",
             "--resume",
         ],
     ),
     ("pix2pix translate", &["RUN", "INPUT", "--out", ".pth"]),
-    ("pix2pix eval", &["RUN", "PAIRS", "--direction", "AtoB"]),
+    (
+        "pix2pix eval",
+        &["RUN", "PAIRS", "--direction", "AtoB", "--weights", "--tap", "--size", "--count", "--best"],
+    ),
     ("pix2pix convert", &["RUN", "OUT", "--format"]),
-    ("cyclegan convert", &["RUN", "OUT", "--format", "pth", "safetensors"]),
+    ("cyclegan convert", &["RUN", "OUT", "--format", "pth", "safetensors", "--best"]),
     (
         "text train",
         &[

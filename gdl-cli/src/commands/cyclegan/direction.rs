@@ -3,7 +3,7 @@
 use crate::{commands::Context, console::UsageError};
 use anyhow::Result;
 use clap::ValueEnum;
-use gdl_cyclegan::{Direction, Translator};
+use gdl_cyclegan::{Direction, RunWeights, Translator};
 use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,6 +18,7 @@ pub(super) enum DirectionName {
 pub(super) fn open(
     run: &Path,
     direction: Option<DirectionName>,
+    weights: RunWeights,
     context: &Context,
 ) -> Result<(Translator, Option<Direction>)> {
     if run.is_file() {
@@ -31,5 +32,5 @@ pub(super) fn open(
         Some(DirectionName::Ba) => Direction::BtoA,
         Some(DirectionName::Ab) | None => Direction::AtoB,
     };
-    Ok((Translator::load(run, direction, &context.device)?, Some(direction)))
+    Ok((Translator::load_with(run, weights, direction, &context.device)?, Some(direction)))
 }

@@ -1,7 +1,10 @@
 //! `gdl cyclegan export`
 
 use super::direction::{DirectionName, open};
-use crate::commands::{Context, Kind, translation::export_onnx};
+use crate::commands::{
+    Context, Kind,
+    translation::{WhichArgs, export_onnx},
+};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -18,11 +21,13 @@ pub(crate) struct ExportArgs {
     /// From A to B, or from B to A; of a run [default: ab]
     #[arg(long, value_enum)]
     direction: Option<DirectionName>,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Runs `gdl cyclegan export`.
 pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<()> {
     Kind::CycleGan.check(&args.run)?;
-    let (translator, direction) = open(&args.run, args.direction, context)?;
+    let (translator, direction) = open(&args.run, args.direction, args.which.of(&args.run)?, context)?;
     export_onnx(&translator, &args.out, direction, context)
 }

@@ -3,7 +3,7 @@
 use crate::{
     commands::{
         Context, Kind, RunPlace,
-        translation::{self, CourseArgs, NetworkArgs},
+        translation::{self, CourseArgs, KeepBestArgs, NetworkArgs},
         values,
     },
     console::UsageError,
@@ -56,17 +56,25 @@ pub(crate) struct TrainArgs {
     pool_size: usize,
     #[command(flatten)]
     course: CourseArgs,
+    #[command(flatten)]
+    keep_best: KeepBestArgs,
+    /// Directory of pictures of domain A for --keep-best, that are not trained on [default: unseen scenes of a built-in domain]
+    #[arg(long, value_name = "DIR", requires = "keep_best")]
+    val_a: Option<DataSpec>,
+    /// Likewise of domain B
+    #[arg(long, value_name = "DIR", requires = "keep_best")]
+    val_b: Option<DataSpec>,
     /// Take three steps, print parameters, memory and time as a line of JSON, and write nothing
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with
     #[arg(long, conflicts_with_all = translation::settings(),
-        conflicts_with_all = ["a", "b", "init_from", "dropout", "gan_mode", "lambda_a", "lambda_b", "lambda_identity", "pool_size"])]
+        conflicts_with_all = ["a", "b", "val_a", "val_b", "init_from", "dropout", "gan_mode", "lambda_a", "lambda_b", "lambda_identity", "pool_size"])]
     resume: bool,
 }
 
 impl TrainArgs {
-    fn config(&self, pretrained: Option<&Pretrained>) -> Result<TrainerConfig> {
+    fn config(&self, pretrained: Option<&Pretrained>, context: &Context) -> Result<TrainerConfig> {
         let (Some(a), Some(b)) = (self.a.clone(), self.b.clone()) else {
             return Err(UsageError("cyclegan train: give --a and --b, or --resume".to_string()).into());
         };
@@ -88,13 +96,16 @@ impl TrainArgs {
             pretrained.configure(&mut model)?;
         }
         let data = DataConfig {
+            val_a: self.val_a.clone(),
+            val_b: self.val_b.clone(),
             size: self.course.size,
             load_size: self.course.load_size,
             preprocess: self.course.preprocess,
             flip: !self.course.no_flip,
             ..DataConfig::new(a, b)
         };
-        Ok(self.course.training(model, data))
+        let keep_best = self.keep_best.config(context)?;
+        Ok(TrainerConfig { keep_best, ..self.course.training(model, data) })
     }
 
     /// The networks to begin with, if any were given.
@@ -110,7 +121,7 @@ impl TrainArgs {
 
     fn create(&self, context: &Context) -> Result<Trainer> {
         let pretrained = self.pretrained(context)?;
-        let config = self.config(pretrained.as_ref())?;
+        let config = self.config(pretrained.as_ref(), context)?;
         let (out, device, refuse) = (&self.out, &context.device, OnExisting::Refuse);
         Ok(match &pretrained {
             Some(nets) => Trainer::create_from(out, config, nets, refuse, device)?,
@@ -127,11 +138,11 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         let trainer = Trainer::resume(&args.out, &context.device)?;
         return translation::finish(trainer, &place, &args.out, "gdl cyclegan", context);
     }
-    for spec in [&args.a, &args.b].into_iter().flatten() {
+    for spec in [&args.a, &args.b, &args.val_a, &args.val_b].into_iter().flatten() {
         translation::check_pictures(spec)?;
     }
     if args.dry_run {
-        let config = args.config(args.pretrained(context)?.as_ref())?;
+        let config = args.config(args.pretrained(context)?.as_ref(), context)?;
         return translation::dry_run(Trainer::new(config, &context.device)?, context);
     }
     translation::finish(args.create(context)?, &place, &args.out, "gdl cyclegan", context)

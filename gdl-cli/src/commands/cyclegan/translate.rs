@@ -3,7 +3,7 @@
 use super::direction::{DirectionName, open};
 use crate::commands::{
     Context, Kind,
-    translation::{Pictures, TileArgs},
+    translation::{Pictures, TileArgs, WhichArgs},
 };
 use anyhow::Result;
 use clap::Args;
@@ -27,12 +27,14 @@ pub(crate) struct TranslateArgs {
     /// From A to B, or from B to A; of a run [default: ab]
     #[arg(long, value_enum)]
     direction: Option<DirectionName>,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Runs `gdl cyclegan translate`.
 pub(super) fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
     Kind::CycleGan.check(&args.run)?;
     let pictures = Pictures::plan(&args.inputs, &args.out)?;
-    let (translator, _) = open(&args.run, args.direction, context)?;
+    let (translator, _) = open(&args.run, args.direction, args.which.of(&args.run)?, context)?;
     pictures.translate(&translator, &args.tiles, context)
 }

@@ -2,14 +2,19 @@
 
 use super::translate::open;
 use crate::{
-    commands::{Context, Kind},
-    progress::Progress,
+    commands::{
+        Context, Kind,
+        translation::{Distances, Likeness, Network, ScoreArgs, ScoreBar, WhichArgs},
+        values,
+    },
+    console::UsageError,
 };
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use gdl_cyclegan::{Direction, Pix2PixTrainerConfig, eval::Similarity, halves};
-use gdl_image_io::{LoadOptions, images_at, load_image};
+use gdl_cyclegan::{DataSpec, Direction, Pix2PixTrainerConfig, eval::TestSet};
+use gdl_image_io::images_at;
 use gdl_train::RunDir;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// As the reference writes it.
@@ -36,42 +41,101 @@ pub(crate) struct EvalArgs {
     /// A run's directory, or a generator's file as of pytorch-CycleGAN-and-pix2pix: latest_net_G.pth
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Files of two pictures side by side, or directories of such files
+    /// Files of two pictures side by side, or directories of such files; or builtin:A, of whose scenes none was trained on
     #[arg(value_name = "PAIRS", required = true)]
-    pairs: Vec<PathBuf>,
+    pairs: Vec<DataSpec>,
     /// What is translated into what [default: as the run was trained; AtoB for a file]
     #[arg(long, value_enum)]
     direction: Option<DirectionName>,
+    /// Give KID and FID too, with this network: vgg19 or vgg16 (fetched once and kept), random (needs no network), or a
+    /// .safetensors or torchvision .pth file. Values are comparable with each other under the same weights only
+    #[arg(long, value_name = "FILE|vgg19|vgg16|random")]
+    weights: Option<String>,
+    /// Side of the squares that both pictures of a pair are scaled to [default: files keep their size; scenes are drawn at that of
+    /// the run's training, 256 for a file]
+    #[arg(long, value_name = "PIXELS", value_parser = values::side)]
+    size: Option<usize>,
+    #[command(flatten)]
+    scores: ScoreArgs,
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+/// The line of JSON.
+#[derive(Debug, Serialize)]
+struct Report {
+    count: usize,
+    #[serde(flatten)]
+    likeness: Likeness,
+    /// With `--weights`.
+    #[serde(flatten)]
+    sets: Option<Sets>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sets {
+    #[serde(flatten)]
+    network: Network,
+    /// Translations against truths.
+    #[serde(flatten)]
+    distances: Distances,
+    /// What was to be translated against the truths.
+    nothing: Distances,
 }
 
 /// Runs `gdl pix2pix eval`: one line of JSON on the standard output.
 pub(super) fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
-    let mut files = Vec::new();
-    for path in &args.pairs {
-        files.extend(images_at(path)?);
+    let set = test_set(args)?;
+    let translator = open(&args.run, args.which.of(&args.run)?, context)?;
+    let judge = args.weights.as_ref().map(|weights| args.scores.judge(weights, context)).transpose()?;
+    if let Some(judge) = &judge {
+        judge.check([&set.inputs, &set.real], context)?;
     }
-    let translator = open(&args.run, context)?;
-    let direction = match args.direction {
-        Some(direction) => direction.into(),
-        None if args.run.is_file() => Direction::AtoB,
-        None => RunDir::open(&args.run)?.config::<Pix2PixTrainerConfig>()?.data.direction,
+    let real = if judge.is_some() { set.inputs.len() + set.real.len() } else { 0 };
+    let mut bar = ScoreBar::new(context, real + set.inputs.len());
+    let net = judge.as_ref().map(|judge| &judge.net);
+    let translated = set.translate(&translator, net, |name| bar.tick(name))?;
+    let sets = match (&judge, &translated.features) {
+        (Some(judge), Some(fake)) => {
+            let (inputs, real) = (judge.real(&set.inputs, &mut bar)?, judge.real(&set.real, &mut bar)?);
+            let (distances, nothing) = (judge.distances(fake, &real)?, judge.distances(&inputs, &real)?);
+            Some(Sets { network: judge.network(), distances, nothing })
+        }
+        _ => None,
     };
-    let mut progress = Progress::new(context.verbosity, "eval", files.len() as u64);
-    let mut scores = Vec::new();
-    for (done, path) in files.iter().enumerate() {
-        let named = || path.display().to_string();
-        let (left, right) = halves(&load_image(path, &LoadOptions::default())?).with_context(named)?;
-        let (from, truth) = match direction {
-            Direction::AtoB => (left, right),
-            Direction::BtoA => (right, left),
-        };
-        scores.push(Similarity::of(&translator.translate(&from)?, &truth).with_context(named)?);
-        progress.at(done as u64 + 1, named());
-    }
-    progress.finish();
-    let mean = Similarity::mean(&scores)
+    bar.finish();
+    let likeness = Likeness::of(translated.similarity, translated.nothing)
         .context("there are no pairs to score; name files of two pictures side by side")?;
-    println!("{}", serde_json::json!({ "count": scores.len(), "psnr": mean.psnr, "ssim": mean.ssim }));
+    let report = Report { count: set.inputs.len(), likeness, sets };
+    println!("{}", serde_json::to_string(&report)?);
     Ok(())
+}
+
+/// The pairs, and which of their pictures is translated.
+fn test_set(args: &EvalArgs) -> Result<TestSet> {
+    let config = match args.run.is_file() {
+        true => None,
+        false => Some(RunDir::open(&args.run)?.config::<Pix2PixTrainerConfig>()?),
+    };
+    let direction = match (args.direction, &config) {
+        (Some(direction), _) => direction.into(),
+        (None, Some(config)) => config.data.direction,
+        (None, None) => Direction::AtoB,
+    };
+    let (size, seed) = config.map_or((256, 0), |config| (config.data.size, config.model.seed));
+    if let [spec @ DataSpec::Builtin(_)] = args.pairs.as_slice() {
+        let options = args.scores.options(Some(args.size.unwrap_or(size)), seed);
+        return Ok(TestSet::paired(spec, direction, &options)?);
+    }
+    let mut files = Vec::new();
+    for spec in &args.pairs {
+        match spec {
+            DataSpec::Folder(path) => files.extend(images_at(path)?),
+            DataSpec::Builtin(_) => {
+                return Err(UsageError(format!("{spec}: name it alone, without files")).into());
+            }
+        }
+    }
+    Ok(TestSet::of_files(files, direction, &args.scores.options(args.size, seed)))
 }

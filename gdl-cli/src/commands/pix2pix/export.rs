@@ -1,7 +1,10 @@
 //! `gdl pix2pix export`
 
 use super::translate::open;
-use crate::commands::{Context, Kind, translation::export_onnx};
+use crate::commands::{
+    Context, Kind,
+    translation::{WhichArgs, export_onnx},
+};
 use anyhow::Result;
 use clap::Args;
 use gdl_cyclegan::Pix2PixTrainerConfig;
@@ -17,12 +20,14 @@ pub(crate) struct ExportArgs {
     /// File for the network
     #[arg(long, value_name = "FILE.onnx")]
     out: PathBuf,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Runs `gdl pix2pix export`.
 pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
-    let translator = open(&args.run, context)?;
+    let translator = open(&args.run, args.which.of(&args.run)?, context)?;
     let direction = match args.run.is_file() {
         true => None,
         false => Some(RunDir::open(&args.run)?.config::<Pix2PixTrainerConfig>()?.data.direction),

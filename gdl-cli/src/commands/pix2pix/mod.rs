@@ -20,7 +20,7 @@ pub(crate) enum Pix2PixCommand {
     Train(Box<train::TrainArgs>),
     /// Translate pictures with a trained run, or with a generator of pytorch-CycleGAN-and-pix2pix
     Translate(translate::TranslateArgs),
-    /// Score a run's translations of pairs against their truths: PSNR and SSIM
+    /// Score a run's translations of pairs against their truths: PSNR and SSIM; as sets of pictures: KID and FID
     Eval(eval::EvalArgs),
     /// Write a run's networks, or one network's file, for pytorch-CycleGAN-and-pix2pix
     Convert(ConvertArgs),

@@ -4,7 +4,7 @@ use super::eval::DirectionName;
 use crate::{
     commands::{
         Context, Kind, RunPlace,
-        translation::{self, CourseArgs, NetworkArgs},
+        translation::{self, CourseArgs, KeepBestArgs, NetworkArgs},
         values,
     },
     console::UsageError,
@@ -53,17 +53,22 @@ pub(crate) struct TrainArgs {
     pool_size: usize,
     #[command(flatten)]
     course: CourseArgs,
+    #[command(flatten)]
+    keep_best: KeepBestArgs,
+    /// Directory of pairs for --keep-best, that are not trained on [default: unseen scenes of a built-in domain]
+    #[arg(long, value_name = "DIR", requires = "keep_best")]
+    val_pairs: Option<DataSpec>,
     /// Take three steps, print parameters, memory and time as a line of JSON, and write nothing
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with
     #[arg(long, conflicts_with_all = translation::settings(),
-        conflicts_with_all = ["pairs", "direction", "init_from", "no_dropout", "gan_mode", "lambda_l1", "pool_size"])]
+        conflicts_with_all = ["pairs", "val_pairs", "direction", "init_from", "no_dropout", "gan_mode", "lambda_l1", "pool_size"])]
     resume: bool,
 }
 
 impl TrainArgs {
-    fn config(&self, pretrained: Option<&Pretrained>) -> Result<Pix2PixTrainerConfig> {
+    fn config(&self, pretrained: Option<&Pretrained>, context: &Context) -> Result<Pix2PixTrainerConfig> {
         let Some(pairs) = self.pairs.clone() else {
             return Err(UsageError("pix2pix train: give --pairs, or --resume".to_string()).into());
         };
@@ -90,6 +95,7 @@ impl TrainArgs {
             }
         }
         let data = AlignedConfig {
+            val_pairs: self.val_pairs.clone(),
             direction: self.direction.into(),
             size: self.course.size,
             load_size: self.course.load_size,
@@ -97,7 +103,8 @@ impl TrainArgs {
             flip: !self.course.no_flip,
             ..AlignedConfig::new(pairs)
         };
-        Ok(self.course.training(model, data))
+        let keep_best = self.keep_best.config(context)?;
+        Ok(Pix2PixTrainerConfig { keep_best, ..self.course.training(model, data) })
     }
 
     /// The networks to begin with, if any were given.
@@ -113,7 +120,7 @@ impl TrainArgs {
 
     fn create(&self, context: &Context) -> Result<Pix2PixTrainer> {
         let pretrained = self.pretrained(context)?;
-        let config = self.config(pretrained.as_ref())?;
+        let config = self.config(pretrained.as_ref(), context)?;
         let (out, device, refuse) = (&self.out, &context.device, OnExisting::Refuse);
         Ok(match &pretrained {
             Some(nets) => Pix2PixTrainer::create_from(out, config, nets, refuse, device)?,
@@ -130,11 +137,11 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         let trainer = Pix2PixTrainer::resume(&args.out, &context.device)?;
         return translation::finish(trainer, &place, &args.out, "gdl pix2pix", context);
     }
-    if let Some(pairs) = &args.pairs {
-        translation::check_pictures(pairs)?;
+    for spec in [&args.pairs, &args.val_pairs].into_iter().flatten() {
+        translation::check_pictures(spec)?;
     }
     if args.dry_run {
-        let config = args.config(args.pretrained(context)?.as_ref())?;
+        let config = args.config(args.pretrained(context)?.as_ref(), context)?;
         return translation::dry_run(Pix2PixTrainer::new(config, &context.device)?, context);
     }
     translation::finish(args.create(context)?, &place, &args.out, "gdl pix2pix", context)

@@ -2,11 +2,11 @@
 
 use crate::commands::{
     Context, Kind,
-    translation::{Pictures, TileArgs},
+    translation::{Pictures, TileArgs, WhichArgs},
 };
 use anyhow::Result;
 use clap::Args;
-use gdl_cyclegan::Translator;
+use gdl_cyclegan::{RunWeights, Translator};
 use std::path::{Path, PathBuf};
 
 /// Flags of `gdl pix2pix translate`.
@@ -23,19 +23,21 @@ pub(crate) struct TranslateArgs {
     out: PathBuf,
     #[command(flatten)]
     tiles: TileArgs,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Runs `gdl pix2pix translate`.
 pub(super) fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
     let pictures = Pictures::plan(&args.inputs, &args.out)?;
-    pictures.translate(&open(&args.run, context)?, &args.tiles, context)
+    pictures.translate(&open(&args.run, args.which.of(&args.run)?, context)?, &args.tiles, context)
 }
 
 /// The generator of a run, or of a file.
-pub(super) fn open(run: &Path, context: &Context) -> Result<Translator> {
+pub(super) fn open(run: &Path, weights: RunWeights, context: &Context) -> Result<Translator> {
     Ok(match run.is_file() {
         true => Translator::open(run, &context.device)?,
-        false => Translator::load_pix2pix(run, &context.device)?,
+        false => Translator::load_pix2pix_with(run, weights, &context.device)?,
     })
 }

@@ -1,5 +1,6 @@
 //! `gdl cyclegan convert` and `gdl pix2pix convert`
 
+use super::WhichArgs;
 use crate::commands::{Context, Kind};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
@@ -25,11 +26,14 @@ pub(crate) struct ConvertArgs {
     /// Format of a run's files
     #[arg(long, value_enum, default_value_t = Format::Pth)]
     format: Format,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Writes the networks of a run of that kind, or one network's file, for the reference.
 pub(crate) fn convert(args: &ConvertArgs, kind: Kind, nets: &[&str], context: &Context) -> Result<()> {
     let (input, output) = (&args.input, &args.output);
+    let weights = args.which.of(input)?;
     if input.is_file() {
         ensure!(
             !output.is_dir(),
@@ -43,7 +47,7 @@ pub(crate) fn convert(args: &ConvertArgs, kind: Kind, nets: &[&str], context: &C
     kind.check(input)?;
     let run = RunDir::open(input)?;
     // All of them first: a run without one leaves nothing behind.
-    let nets = nets.iter().map(|net| NetFile::of_run(&run, net).map(|file| (net, file)));
+    let nets = nets.iter().map(|net| NetFile::of_run_with(&run, weights, net).map(|file| (net, file)));
     let nets = nets.collect::<Result<Vec<_>, _>>()?;
     std::fs::create_dir_all(output)
         .with_context(|| format!("{}: cannot make this directory; choose another OUT", output.display()))?;

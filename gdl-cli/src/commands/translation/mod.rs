@@ -5,8 +5,10 @@ mod convert;
 mod course;
 mod dry_run;
 mod export;
+mod keep_best;
 mod networks;
 mod pictures;
+mod scores;
 mod train;
 
 pub(crate) use bar::TrainingBar;
@@ -14,11 +16,13 @@ pub(crate) use convert::{ConvertArgs, convert};
 pub(crate) use course::CourseArgs;
 pub(crate) use dry_run::dry_run;
 pub(crate) use export::export_onnx;
+pub(crate) use keep_best::{KeepBestArgs, WhichArgs};
 pub(crate) use networks::NetworkArgs;
 pub(crate) use pictures::{Pictures, TileArgs};
+pub(crate) use scores::{Distances, Likeness, Network, ScoreArgs, ScoreBar};
 pub(crate) use train::{check_pictures, finish};
 
 /// Every flag of the shared sets, for those that exclude them.
 pub(crate) fn settings() -> Vec<&'static str> {
-    [networks::FLAGS.as_slice(), course::FLAGS.as_slice()].concat()
+    [networks::FLAGS.as_slice(), course::FLAGS.as_slice(), keep_best::FLAGS.as_slice()].concat()
 }
