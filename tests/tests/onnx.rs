@@ -39,6 +39,9 @@ fn agrees(what: &str, config: GeneratorConfig) {
         // In f32 by other algorithms: some 1e-6 where a norm does not enlarge it.
         assert_close(&model.run(&x).unwrap(), &want, 2e-5, 0.0, what);
     }
+    for name in model.tensors.keys() {
+        assert!(model.nodes.iter().any(|node| node.inputs.contains(name)), "{what}: {name} serves nothing");
+    }
     // Every weight is there, bit for bit, and nothing that is none.
     let bits = |t: &Tensor| -> (Vec<usize>, Vec<u32>) {
         let values = t.flatten_all().unwrap().to_vec1::<f32>().unwrap();

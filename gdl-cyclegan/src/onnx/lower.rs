@@ -162,29 +162,15 @@ impl Lowered {
 
     fn instance_norm(&mut self, name: &str, x: &str, norm: &InstanceNorm2d) -> Result<()> {
         let config = norm.config();
-        let device = &Device::Cpu;
-        let scale = match norm.weight() {
-            Some(weight) => self.weight(&format!("{name}.weight"), weight)?,
-            None => {
-                let ones = Tensor::ones(config.channels, DType::F32, device)?;
-                self.weight(&format!("ones.{}", config.channels), &ones)?
-            }
-        };
-        let shift = match norm.bias() {
-            Some(bias) => self.weight(&format!("{name}.bias"), bias)?,
-            None => {
-                let zeros = Tensor::zeros(config.channels, DType::F32, device)?;
-                self.weight(&format!("zeros.{}", config.channels), &zeros)?
-            }
-        };
         match config.definition {
             Definition::Torch => {
+                let (scale, shift) = (self.scale(name, norm)?, self.shift(name, norm)?);
                 let eps = [("epsilon", Attribute::Float(config.eps as f32))];
                 self.node("InstanceNormalization", name, &[x, &scale, &shift], &eps);
             }
             // ONNX has no operator for it: (x - mean) / (std + eps).
             Definition::KerasContrib => {
-                let eps = self.weight("keras.eps", &Tensor::new(&[config.eps as f32], device)?)?;
+                let eps = self.weight("keras.eps", &Tensor::new(&[config.eps as f32], &Device::Cpu)?)?;
                 let part = |what: &str| format!("{name}.{what}");
                 let over = [("axes", Attribute::Ints(&[2, 3])), ("keepdims", Attribute::Int(1))];
                 self.node("ReduceMean", &part("mean"), &[x], &over);
@@ -197,6 +183,7 @@ impl Lowered {
                 let unit = if affine { part("unit") } else { name.to_string() };
                 self.node("Div", &unit, &[&part("centred"), &part("divisor")], &[]);
                 if affine {
+                    let (scale, shift) = (self.scale(name, norm)?, self.shift(name, norm)?);
                     let sides = self.whole_numbers("per_pixel", &[1, 2]);
                     self.node("Unsqueeze", &part("scale"), &[&scale, &sides], &[]);
                     self.node("Unsqueeze", &part("shift"), &[&shift, &sides], &[]);
@@ -206,6 +193,28 @@ impl Lowered {
             }
         }
         Ok(())
+    }
+
+    /// The weight of an instance norm: 1 where it has none. Layers of one width share that.
+    fn scale(&mut self, name: &str, norm: &InstanceNorm2d) -> Result<String> {
+        let channels = norm.config().channels;
+        match norm.weight() {
+            Some(weight) => self.weight(&format!("{name}.weight"), weight),
+            None => {
+                self.weight(&format!("ones.{channels}"), &Tensor::ones(channels, DType::F32, &Device::Cpu)?)
+            }
+        }
+    }
+
+    /// As [`scale`](Self::scale), of its bias: 0 where it has none.
+    fn shift(&mut self, name: &str, norm: &InstanceNorm2d) -> Result<String> {
+        let channels = norm.config().channels;
+        match norm.bias() {
+            Some(bias) => self.weight(&format!("{name}.bias"), bias),
+            None => {
+                self.weight(&format!("zeros.{channels}"), &Tensor::zeros(channels, DType::F32, &Device::Cpu)?)
+            }
+        }
     }
 
     fn batch_norm(&mut self, name: &str, x: &str, norm: &BatchNorm2d) -> Result<()> {
