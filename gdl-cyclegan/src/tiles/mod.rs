@@ -25,7 +25,7 @@ use sweep::Sweeps;
 /// ```
 /// use gdl_cyclegan::Tiles;
 ///
-/// assert_eq!(Tiles::default(), Tiles { side: 512, memory: 3 << 30 });
+/// assert_eq!(Tiles::default(), Tiles { side: 512, memory: 5 << 29 });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tiles {
@@ -33,15 +33,15 @@ pub struct Tiles {
     /// [`multiple`](crate::GeneratorConfig::multiple). 512 by default. Larger ones save some of the work at the borders, and
     /// take memory with the square of the side: some 50 MB times (side / 256)^2 at 64 `base_channels`.
     pub side: usize,
-    /// Bytes of memory for the maps that are kept; 3 GiB by default, which is enough for 6000x4000 pixels at 64
-    /// `base_channels`. What is beyond goes to a temporary file without a name in the system's directory for those, which
-    /// is gone when the picture is done, or the program, however it ends.
+    /// Bytes of memory for the maps that are kept; 2.5 GiB by default, with which 6000x4000 pixels at 64 `base_channels`
+    /// take less than 4 GB in all. What is beyond goes to a temporary file without a name in the system's directory for
+    /// those, which is gone when the picture is done, or the program, however it ends.
     pub memory: u64,
 }
 
 impl Default for Tiles {
     fn default() -> Self {
-        Self { side: 512, memory: 3 << 30 }
+        Self { side: 512, memory: 5 << 29 }
     }
 }
 

@@ -18,8 +18,8 @@ use std::{
 /// How much of a picture is in memory at once.
 #[derive(Debug, Args)]
 pub(crate) struct TileArgs {
-    /// Translate in tiles of N pixels a side, for pictures larger than memory: 3 GiB for the maps, the rest in a temporary
-    /// file. The result is the same, up to rounding; 512 is a good size [default: the whole picture at once]
+    /// Translate in tiles of N pixels a side, for pictures larger than memory: 2.5 GiB for the network's maps, the rest in a
+    /// temporary file. The result is the same, up to rounding; 512 is a good size [default: the whole picture at once]
     #[arg(long, value_name = "N", value_parser = values::side)]
     tile: Option<usize>,
 }
