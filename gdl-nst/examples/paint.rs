@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = std::time::Instant::now();
     let mut transfer = StyleTransfer::new(&config, &weights, &content, &[style.into()])?;
     let picture = transfer.run(|report| {
-        let l = report.losses;
+        let l = &report.losses;
         if report.step % 20 == 1 || report.step == report.steps {
             eprintln!(
                 "{}/{} {}x{} content {:.4} style {:.5} tv {:.5} total {:.4} ({:.1} s)",

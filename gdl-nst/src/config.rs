@@ -1,47 +1,7 @@
-use crate::{Error, Result};
+use crate::{Error, Init, KeepColour, Layer, OptimizerKind, Result, Statistics, TotalVariation};
 use gdl_conv::PadMode;
 use gdl_vgg::{Pooling, Tap, VggConfig, VggWeights};
 use serde::{Deserialize, Serialize};
-
-/// How the pixels are changed to lower the loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Adam: steady, one evaluation a step.
-    #[default]
-    Adam,
-    /// L-BFGS with a line search: fewer steps, each of two evaluations or more.
-    Lbfgs,
-}
-
-/// Which statistics of the features make the style.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Statistics {
-    /// The Gram matrix ([`style_loss`](crate::style_loss)), as Gatys et al. have it.
-    #[default]
-    Gram,
-    /// Mean and covariance apart ([`covariance_loss`](crate::covariance_loss)): for networks that were never trained.
-    Covariance,
-}
-
-/// What the optimisation starts from, at the smallest scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Init {
-    /// The content picture: keeps its drawing best.
-    #[default]
-    Content,
-    /// The content picture with the mean and covariance of the first style picture's colours, which is then also what
-    /// the content loss compares with: keeps the drawing, has the palette from the start. What weak features want.
-    Recoloured,
-    /// Plain grey.
-    Gray,
-    /// Noise around grey, from the seed.
-    Noise,
-}
 
 /// Settings of a style transfer. The defaults give a good picture from two files.
 ///
@@ -56,34 +16,66 @@ pub struct NstConfig {
     pub style_weight: f64,
     /// Weight of the total variation, which smooths; 2.
     pub tv_weight: f64,
-    /// Pixels on the longer side of the result; 512.
-    pub size: usize,
-    /// Pixels on the longer side at the first scale; 128. Each scale is twice the one before, up to `size`; with
-    /// `min_size` at `size` or above there is one scale only.
-    pub min_size: usize,
-    /// Steps in all, shared out evenly over the scales; 300.
-    pub steps: usize,
-    /// Adam; or L-BFGS.
-    pub optimizer: OptimizerKind,
-    /// How far a pixel moves in one of Adam's first steps at a scale, at most about; 0.03. It falls to a tenth of that over the
-    /// scale's steps, which leaves no grain. With L-BFGS the first guess of each step's length, where 1 is usual.
-    pub learning_rate: Option<f64>,
-    /// Where content is read; by default as [`VggWeights::default_content_tap`].
-    pub content_tap: Option<Tap>,
-    /// Where style is read; by default as [`VggWeights::default_style_taps`].
-    pub style_taps: Option<Vec<Tap>>,
-    /// The longer side of the style pictures, as a part of that of the result; 1. Larger makes larger strokes. They are never
-    /// enlarged beyond their own size.
-    pub style_scale: f64,
+    /// Weight of the histogram loss; 0.
+    pub histogram_weight: f64,
+    /// Which total variation; the squared one by default.
+    pub tv: TotalVariation,
     /// Which statistics make the style; the Gram matrix by default.
     pub statistics: Statistics,
     /// How many sizes of the picture, each half the one before, the style is read from at once; 1. More let shallow layers see
     /// coarse texture too.
     pub style_levels: usize,
+    /// Where content is read; by default at [`VggWeights::default_content_tap`].
+    pub content_layers: Option<Vec<Layer>>,
+    /// Where style is read; by default at [`VggWeights::default_style_taps`], all alike.
+    pub style_layers: Option<Vec<Layer>>,
+    /// Where the histogram loss reads; by default at `relu1_1` and `relu4_1`, as far as they are there.
+    pub histogram_layers: Option<Vec<Layer>>,
+    /// Whether the gradient of each layer's loss, with respect to the features there, is scaled to a norm of 1 before
+    /// its weight is applied (and that of the total variation with respect to the picture); false. With Adam only. Weights then say how
+    /// hard a layer pulls, whatever its loss comes to, and mean something else than without.
+    pub normalize_gradients: bool,
     /// What stands between the network's blocks; the maximum by default.
     pub pooling: Pooling,
+    /// Pixels on the longer side of the result; 512.
+    pub size: usize,
+    /// Pixels on the longer side at the first scale, at least; 128. With `size` or more there is one scale only.
+    pub min_size: usize,
+    /// How much larger each scale is than the one before; above 1.
+    pub scale_factor: f64,
+    /// Steps in all, shared out evenly over the scales; 300.
+    pub steps: usize,
+    /// Steps at each scale, instead of a share of `steps`; none by default.
+    pub iterations: Option<usize>,
+    /// Steps at the first scale, where it is not the same as at the others; goes with `iterations`.
+    pub initial_iterations: Option<usize>,
+    /// Adam; or L-BFGS.
+    pub optimizer: OptimizerKind,
+    /// How far a pixel moves in one of Adam's first steps at a scale, at most about; 0.03. With L-BFGS the first guess of each step's
+    /// length, where 1 is usual.
+    pub learning_rate: Option<f64>,
+    /// What Adam's rate falls to over the steps of a scale, as a part of it; from 0 to 1 (it does not fall).
+    pub final_rate: f64,
+    /// The picture shown, and taken over to the next scale, is a moving average of Adam's with this decay, corrected for its start;
+    /// 0: the last one, as always with L-BFGS, whose steps do not swing. Below 1.
+    pub average_decay: f64,
+    /// How many past steps L-BFGS reads the curvature from; 10. Each costs twice the picture's memory.
+    pub lbfgs_history: usize,
+    /// Whether pixels are kept within [0, 1] after each step; true. What is shown is within it in any case.
+    pub clamp: bool,
+    /// How often a step that comes to nothing finite is taken back and retried at half the rate before giving up; 8.
+    pub retries: usize,
     /// What the optimisation starts from; the content picture by default.
     pub init: Init,
+    /// Whether the content's colours are kept, and how; by default they are not.
+    pub keep_color: Option<KeepColour>,
+    /// The longer side of the style pictures, as a part of that of the result; 1. Larger makes larger strokes. They are never
+    /// enlarged beyond their own size.
+    pub style_scale: f64,
+    /// The longer side of the style pictures in pixels, the same at every scale, instead of `style_scale`; none by default.
+    pub style_size: Option<usize>,
+    /// The softness of the masks' borders, as a part of the longer side: the deviation of a Gaussian; 0.01.
+    pub mask_feather: f64,
     /// Seed of whatever is drawn; 0.
     pub seed: u64,
 }
@@ -94,18 +86,33 @@ impl Default for NstConfig {
             content_weight: 1.0,
             style_weight: 30.0,
             tv_weight: 2.0,
-            size: 512,
-            min_size: 128,
-            steps: 300,
-            optimizer: OptimizerKind::Adam,
-            learning_rate: None,
-            content_tap: None,
-            style_taps: None,
-            style_scale: 1.0,
+            histogram_weight: 0.0,
+            tv: TotalVariation::Squared,
             statistics: Statistics::Gram,
             style_levels: 1,
+            content_layers: None,
+            style_layers: None,
+            histogram_layers: None,
+            normalize_gradients: false,
             pooling: Pooling::Max,
+            size: 512,
+            min_size: 128,
+            scale_factor: 2.0,
+            steps: 300,
+            iterations: None,
+            initial_iterations: None,
+            optimizer: OptimizerKind::Adam,
+            learning_rate: None,
+            final_rate: 0.1,
+            average_decay: 0.0,
+            lbfgs_history: 10,
+            clamp: true,
+            retries: 8,
             init: Init::Content,
+            keep_color: None,
+            style_scale: 1.0,
+            style_size: None,
+            mask_feather: 0.01,
             seed: 0,
         }
     }
@@ -120,8 +127,12 @@ impl NstConfig {
     pub fn untrained() -> Self {
         Self {
             style_weight: 20.0,
-            content_tap: Some(Tap::relu(1, 2)),
-            style_taps: Some(vec![Tap::relu(1, 1), Tap::relu(1, 2), Tap::relu(2, 1), Tap::relu(2, 2)]),
+            content_layers: Some(vec![Tap::relu(1, 2).into()]),
+            style_layers: Some(
+                [Tap::relu(1, 1), Tap::relu(1, 2), Tap::relu(2, 1), Tap::relu(2, 2)]
+                    .map(Layer::from)
+                    .to_vec(),
+            ),
             statistics: Statistics::Covariance,
             style_levels: 3,
             pooling: Pooling::Average,
@@ -138,50 +149,89 @@ impl NstConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the first that is outside its range.
+    /// [`Error::Setting`] naming the first that is outside its range, or does not go with another.
     pub fn check(&self) -> Result<()> {
-        let fault = |key, message: String| Err(Error::Setting { key, message });
-        let weights = [
+        let within = |key, x: f64, good: bool, range: &str| match good && x.is_finite() {
+            true => Ok(()),
+            false => Err(Error::Setting { key, message: format!("must be a number {range}, not {x}") }),
+        };
+        for (key, x) in [
             ("content_weight", self.content_weight),
             ("style_weight", self.style_weight),
             ("tv_weight", self.tv_weight),
-        ];
-        for (key, weight) in weights {
-            if !weight.is_finite() || weight < 0.0 {
-                return fault(key, format!("must be a number of 0 or more, not {weight}"));
-            }
+            ("histogram_weight", self.histogram_weight),
+            ("mask_feather", self.mask_feather),
+        ] {
+            within(key, x, x >= 0.0, "of 0 or more")?;
         }
+        let (rate, factor) = (self.learning_rate.unwrap_or(1.0), self.scale_factor);
+        within("learning_rate", rate, rate > 0.0, "above 0")?;
+        within("style_scale", self.style_scale, self.style_scale > 0.0, "above 0")?;
+        within("scale_factor", factor, factor >= 1.01, "of 1.01 or more")?;
+        within("mask_feather", self.mask_feather, self.mask_feather <= 1.0, "of at most 1")?;
+        within("final_rate", self.final_rate, (0.0..=1.0).contains(&self.final_rate), "from 0 to 1")?;
+        let decay = self.average_decay;
+        within("average_decay", decay, (0.0..1.0).contains(&decay), "of 0 or more and below 1")?;
+        let fault = |key, message: &str| Err(Error::Setting { key, message: message.to_string() });
         for (key, n) in [
             ("size", self.size),
             ("min_size", self.min_size),
             ("steps", self.steps),
             ("style_levels", self.style_levels),
+            ("lbfgs_history", self.lbfgs_history),
+            ("iterations", self.iterations.unwrap_or(1)),
+            ("initial_iterations", self.initial_iterations.unwrap_or(1)),
+            ("style_size", self.style_size.unwrap_or(1)),
         ] {
             if n == 0 {
-                return fault(key, "must be at least 1, not 0".to_string());
+                return fault(key, "must be at least 1, not 0");
             }
         }
-        let positive =
-            [("learning_rate", self.learning_rate.unwrap_or(1.0)), ("style_scale", self.style_scale)];
-        for (key, x) in positive {
-            if !x.is_finite() || x <= 0.0 {
-                return fault(key, format!("must be a number above 0, not {x}"));
+        for (key, layers) in [
+            ("content_layers", &self.content_layers),
+            ("style_layers", &self.style_layers),
+            ("histogram_layers", &self.histogram_layers),
+        ] {
+            let Some(layers) = layers else { continue };
+            if layers.is_empty() {
+                return fault(key, "must name at least one tap");
+            }
+            for layer in layers {
+                within(key, layer.weight, layer.weight > 0.0, "above 0 for each tap's weight")?;
             }
         }
-        if self.style_taps.as_ref().is_some_and(Vec::is_empty) {
-            return fault("style_taps", "must name at least one tap".to_string());
+        if self.initial_iterations.is_some() && self.iterations.is_none() {
+            return fault("initial_iterations", "goes with iterations, which is not set");
+        }
+        if self.normalize_gradients && self.optimizer == OptimizerKind::Lbfgs {
+            return fault(
+                "normalize_gradients",
+                "goes with adam: the line search of lbfgs needs gradients that are those of the loss",
+            );
         }
         Ok(())
     }
 
     /// Where content is read from these weights.
-    pub fn content_tap_of(&self, weights: &VggWeights) -> Tap {
-        self.content_tap.unwrap_or_else(|| weights.default_content_tap())
+    pub fn content_layers_of(&self, weights: &VggWeights) -> Vec<Layer> {
+        self.content_layers.clone().unwrap_or_else(|| vec![weights.default_content_tap().into()])
     }
 
     /// Where style is read from these weights.
-    pub fn style_taps_of(&self, weights: &VggWeights) -> Vec<Tap> {
-        self.style_taps.clone().unwrap_or_else(|| weights.default_style_taps())
+    pub fn style_layers_of(&self, weights: &VggWeights) -> Vec<Layer> {
+        let default = || weights.default_style_taps().into_iter().map(Layer::from).collect();
+        self.style_layers.clone().unwrap_or_else(default)
+    }
+
+    /// Where the histogram loss reads from these weights; nowhere when its weight is 0.
+    pub fn histogram_layers_of(&self, weights: &VggWeights) -> Vec<Layer> {
+        if self.histogram_weight == 0.0 {
+            return Vec::new();
+        }
+        self.histogram_layers.clone().unwrap_or_else(|| {
+            let taps = [Tap::relu(1, 1), Tap::relu(4, 1)];
+            taps.into_iter().filter(|t| weights.has(*t)).map(Layer::from).collect()
+        })
     }
 
     /// The learning rate, or its default for the optimizer.

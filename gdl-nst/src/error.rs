@@ -24,18 +24,27 @@ pub enum Error {
         /// Which one: "content", "style".
         what: &'static str,
     },
-    /// A loss that is not finite; the picture stands as it was before this step.
+    /// A loss or a gradient that is not finite, also after retries; the picture stands as it was before this step.
     #[error(
-        "step {step}: the {loss} loss is {value}: try a lower learning rate, smaller weights, or the other optimizer"
+        "step {step}: the {what} is {value}, also after {retries} retries at half the rate each: try a lower \
+         learning rate, smaller weights, or the other optimizer"
     )]
     NotFinite {
         /// The step that was tried, from 1.
         step: usize,
-        /// Which loss: "content", "style", "tv".
-        loss: &'static str,
+        /// What: "content loss", "style loss", "gradient".
+        what: &'static str,
         /// What it came to.
         value: f64,
+        /// How often it was retried.
+        retries: usize,
     },
+    /// A saved state that does not belong to these pictures or settings, or is damaged.
+    #[error("the saved state of a style transfer does not fit: {0}")]
+    State(String),
+    /// The optimizer's state.
+    #[error(transparent)]
+    Optimizer(#[from] gdl_train::Error),
     /// Taps and weights of the network.
     #[error(transparent)]
     Vgg(#[from] gdl_vgg::Error),

@@ -3,17 +3,29 @@
 mod colour;
 mod config;
 mod error;
+mod kinds;
+mod layer;
 mod losses;
 mod objective;
+mod report;
 mod scale;
+mod style_picture;
 mod transfer;
 
-pub use colour::match_colours;
-pub use config::{Init, NstConfig, OptimizerKind, Statistics};
+pub use colour::{luma, match_colours, with_chroma_of};
+pub use config::NstConfig;
 pub use error::{Error, Result};
-pub use losses::{Losses, content_loss, covariance_loss, mean_and_covariance, style_loss, tv_loss};
-pub use objective::{Objective, Style};
+pub use kinds::{Init, KeepColour, OptimizerKind, Statistics, TotalVariation};
+pub use layer::Layer;
+pub use losses::{
+    Gaussian, content_loss, covariance_loss, histogram_loss, mean_and_covariance, mean_std_loss,
+    place_weighted, quantiles, style_loss, tv_l1_loss, tv_loss, tv_nine_point_loss, wasserstein_loss,
+    with_unit_gradient,
+};
+pub use objective::Objective;
+pub use report::{LayerLoss, LossKind, LossWeights, Losses};
 pub use scale::Scale;
-pub use transfer::{StepReport, StyleTransfer};
+pub use style_picture::Style;
+pub use transfer::{StepReport, StyleTransfer, TransferProgress, TransferState};
 
 pub mod builtin;

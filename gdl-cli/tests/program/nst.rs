@@ -61,6 +61,96 @@ fn styles_come_from_files_folders_and_the_program() {
 }
 
 #[test]
+fn every_option_changes_the_picture() {
+    let dir = stocked();
+    dir.write("mask.png", dir.read("style.png"));
+    let paint = |more: &str| {
+        dir.succeeds(&format!("nst content.png style.png -o out.png {SMALL} --min-scale 16 --quiet {more}"));
+        dir.read("out.png")
+    };
+    let plain = paint("");
+    for flags in [
+        "--style-loss covariance",
+        "--style-loss mean-std",
+        "--style-loss wasserstein",
+        "--histogram-weight 5",
+        "--histogram-weight 5 --histogram-layers relu2_1",
+        "--tv l1",
+        "--tv nine-point --tv-weight 50",
+        "--content-layers relu2_1,relu1_1:3",
+        "--style-layers relu2_2:0.5,relu1_1",
+        "--style-levels 2",
+        "--normalize-gradients",
+        "--pooling average",
+        "--pooling l2",
+        "--preprocess caffe",
+        "--style-scale 0.5",
+        "--style-size 16",
+        "--mask mask.png",
+        "--mask mask.png --mask-feather 0.2",
+        "--keep-color luma",
+        "--keep-color match",
+        "--init gray",
+        "--init noise",
+        "--init style-stats",
+        "--init recoloured",
+        "--init style.png",
+        "--min-scale 32",
+        "--scale-factor 1.9",
+        "--iterations 2",
+        "--iterations 2 --initial-iterations 4",
+        "--step-size 0.1",
+        "--avg-decay 0.3",
+        "--steps 6 --optimizer lbfgs",
+        "--steps 6 --optimizer lbfgs --lbfgs-history 1",
+        "--steps 6 --optimizer lbfgs --no-clamp",
+    ] {
+        assert!(paint(flags) != plain, "{flags}");
+    }
+    // Two styles, weighted and sized apart, one of them in its place.
+    let two = |more: &str| {
+        let flags = format!("{SMALL} --quiet {more}");
+        dir.succeeds(&format!("nst content.png style.png builtin:swirl -o out.png {flags}"));
+        dir.read("out.png")
+    };
+    let even = two("");
+    for flags in
+        ["--style-weights 1,3", "--style-scale 1,0.5", "--mask none --mask mask.png", "--mask mask.png"]
+    {
+        assert!(two(flags) != even, "{flags}");
+    }
+    assert!(two("--style-weights 2,2 --style-scale 1 --mask none") == even);
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let dir = stocked();
+    for (flags, says) in [
+        ("--style-weights 1,2", "2 numbers for 1 styles"),
+        ("--style-weights 0", "above 0"),
+        ("--style-scale 1,2", "2 numbers"),
+        ("--mask style.png --mask style.png", "2 masks for 1 styles"),
+        ("--normalize-gradients --optimizer lbfgs", "normalize_gradients"),
+        ("--scale-factor 1", "scale_factor"),
+        ("--initial-iterations 3", "--iterations"),
+        ("--iterations 3 --steps 9", "--steps"),
+        ("--style-layers relu9_1", "relu9_1"),
+        ("--style-layers relu1_1:0", "above 0"),
+        ("--style-loss grams", "wasserstein"),
+        ("--avg-decay 1", "less than 1"),
+        ("--keep-color all", "luma"),
+        ("--preprocess tf", "caffe"),
+    ] {
+        let weights = "--weights small.safetensors --size 32";
+        dir.misused(&format!("nst content.png style.png -o out.png {weights} {flags}"), &[says]);
+    }
+    let beyond = format!("nst content.png style.png -o out.png {SMALL} --content-layers relu4_2");
+    dir.fails(&beyond, &["small.safetensors", "relu4_2", "ends at relu3_1"]);
+    dir.fails(&format!("nst content.png style.png -o out.png {SMALL} --init gone.png"), &["gone.png"]);
+    dir.fails(&format!("nst content.png style.png -o out.png {SMALL} --mask gone.png"), &["gone.png"]);
+}
+
+#[test]
 fn quiet_is_quiet() {
     let dir = stocked();
     let output = dir.succeeds(&format!("nst content.png style.png -o out.png {SMALL} --quiet"));

@@ -1,29 +1,27 @@
 mod content;
 mod covariance;
+mod gaussian;
+mod histogram;
+mod mean_std;
+mod moments;
+mod normalised;
+mod roots;
 mod style;
 mod tv;
 
 pub use content::content_loss;
 pub(crate) use content::content_scale;
-pub use covariance::{covariance_loss, mean_and_covariance};
+pub use covariance::covariance_loss;
+pub use gaussian::{Gaussian, wasserstein_loss};
+pub use histogram::{histogram_loss, quantiles};
+pub use mean_std::mean_std_loss;
+pub use moments::{mean_and_covariance, place_weighted};
+pub(crate) use moments::{mean_and_second_moment, mean_square};
+pub use normalised::with_unit_gradient;
 pub use style::style_loss;
-pub use tv::tv_loss;
+pub use tv::{tv_l1_loss, tv_loss, tv_nine_point_loss};
 
-use candle_core::{Result, Tensor};
-use serde::{Deserialize, Serialize};
-
-/// The losses of one picture.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Losses {
-    /// The content loss, without its weight.
-    pub content: f64,
-    /// The style loss, without its weight.
-    pub style: f64,
-    /// The total variation, without its weight.
-    pub tv: f64,
-    /// The sum of the three, each times its weight: what is minimised.
-    pub total: f64,
-}
+use candle_core::{DType, Result, Tensor};
 
 /// `mean((x - target)^2) / mean(target^2)`: 0 when equal, 1 when `x` is 0 everywhere.
 fn relative_mse(x: &Tensor, target: &Tensor) -> Result<Tensor> {
@@ -36,12 +34,19 @@ pub(crate) fn scaled_mse(x: &Tensor, target: &Tensor, scale: f64) -> Result<Tens
 }
 
 /// `1 / mean(yardstick^2)`.
-///
-/// Where the yardstick is 0 everywhere there is nothing to be relative to, and the mean square is taken as it is.
 fn scale_of(yardstick: &Tensor) -> Result<f64> {
-    let energy: f64 = yardstick.sqr()?.mean_all()?.to_dtype(candle_core::DType::F64)?.to_scalar()?;
-    Ok(if energy > NOTHING { 1.0 / energy } else { 1.0 })
+    Ok(inverse_or_one(value(&yardstick.sqr()?.mean_all()?)?))
+}
+
+/// `1 / energy`. Where the target is 0 everywhere there is nothing to be relative to, and the loss is taken as it is.
+fn inverse_or_one(energy: f64) -> f64 {
+    if energy > NOTHING { 1.0 / energy } else { 1.0 }
 }
 
 /// A mean square below this is rounding: activations are of the order of 1.
 const NOTHING: f64 = 1e-20;
+
+/// The one element of a scalar.
+pub(crate) fn value(loss: &Tensor) -> Result<f64> {
+    loss.to_dtype(DType::F64)?.to_scalar()
+}

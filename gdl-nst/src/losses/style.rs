@@ -1,4 +1,4 @@
-use super::relative_mse;
+use super::{place_weighted, relative_mse};
 use candle_core::{Result, Tensor};
 use gdl_vgg::gram_matrix;
 
@@ -10,13 +10,15 @@ use gdl_vgg::gram_matrix;
 /// divided by C H W ([`gram_matrix`]), so that style and picture may differ in size.
 ///
 /// # Shape
-/// `features` (N, C, H, W), `target` (N, C, C), to a scalar.
+/// `features` (N, C, H, W), `target` (N, C, C), `places` (1, 1, H, W) of mean 1 or none (see
+/// [`place_weighted`]), to a scalar.
 ///
 /// # Errors
 /// When the shapes do not fit.
 ///
 /// # Source
-/// Gatys, Ecker and Bethge 2016, equation 4, which divides by 4 C^2 (H W)^2 instead.
-pub fn style_loss(features: &Tensor, target: &Tensor) -> Result<Tensor> {
-    relative_mse(&gram_matrix(features)?, target)
+/// Gatys, Ecker and Bethge 2016, equation 4, which divides by 4 C^2 (H W)^2 instead; Gatys et al. 2017, equation 7, for the
+/// guided one.
+pub fn style_loss(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
+    relative_mse(&gram_matrix(&place_weighted(features, places)?)?, target)
 }
