@@ -1,5 +1,5 @@
-//! Paints a picture in the manner of another: `paint CONTENT STYLE OUT.png [WEIGHTS|random] [key=value ...]`, the keys being
-//! those of `NstConfig`, their values JSON.
+//! Paints a picture in the manner of another: `paint CONTENT STYLE OUT.png [WEIGHTS|random] [key=value ...]`, the
+//! keys being those of `NstConfig`, their values JSON.
 
 use gdl_nst::{NstConfig, StyleTransfer};
 use gdl_vgg::VggWeights;

@@ -20,10 +20,10 @@ pub struct NstConfig {
     pub histogram_weight: f64,
     /// Which total variation; the squared one by default.
     pub tv: TotalVariation,
-    /// Which statistics make the style; the Gram matrix by default.
+    /// Which statistics make the style; by default mean and covariance, compared by their Wasserstein-2 distance.
     pub statistics: Statistics,
-    /// How many sizes of the picture, each half the one before, the style is read from at once; 1. More let shallow layers see
-    /// coarse texture too.
+    /// How many sizes of the picture, each half the one before, the style is read from at once; 1. More let shallow
+    /// layers see coarse texture too.
     pub style_levels: usize,
     /// Where content is read; by default at [`VggWeights::default_content_tap`].
     pub content_layers: Option<Vec<Layer>>,
@@ -32,8 +32,8 @@ pub struct NstConfig {
     /// Where the histogram loss reads; by default at `relu1_1` and `relu4_1`, as far as they are there.
     pub histogram_layers: Option<Vec<Layer>>,
     /// Whether the gradient of each layer's loss, with respect to the features there, is scaled to a norm of 1 before
-    /// its weight is applied (and that of the total variation with respect to the picture); false. With Adam only. Weights then say how
-    /// hard a layer pulls, whatever its loss comes to, and mean something else than without.
+    /// its weight is applied (and that of the total variation with respect to the picture); false. With Adam only.
+    /// Weights then say how hard a layer pulls, whatever its loss comes to, and mean something else than without.
     pub normalize_gradients: bool,
     /// What stands between the network's blocks; the maximum by default.
     pub pooling: Pooling,
@@ -41,7 +41,7 @@ pub struct NstConfig {
     pub size: usize,
     /// Pixels on the longer side at the first scale, at least; 128. With `size` or more there is one scale only.
     pub min_size: usize,
-    /// How much larger each scale is than the one before; above 1.
+    /// How much larger each scale is than the one before; the root of 2. At least 1.01.
     pub scale_factor: f64,
     /// Steps in all, shared out evenly over the scales; 300.
     pub steps: usize,
@@ -51,13 +51,14 @@ pub struct NstConfig {
     pub initial_iterations: Option<usize>,
     /// Adam; or L-BFGS.
     pub optimizer: OptimizerKind,
-    /// How far a pixel moves in one of Adam's first steps at a scale, at most about; 0.03. With L-BFGS the first guess of each step's
-    /// length, where 1 is usual.
+    /// How far a pixel moves in one of Adam's first steps at a scale, at most about; 0.03. With L-BFGS the first
+    /// guess of each step's length, where 1 is usual.
     pub learning_rate: Option<f64>,
-    /// What Adam's rate falls to over the steps of a scale, as a part of it; from 0 to 1 (it does not fall).
+    /// What Adam's rate falls to over the steps of a scale, as a part of it; 0.1, which leaves no grain. At 1 it does
+    /// not fall, and `average_decay` takes the grain away instead.
     pub final_rate: f64,
-    /// The picture shown, and taken over to the next scale, is a moving average of Adam's with this decay, corrected for its start;
-    /// 0: the last one, as always with L-BFGS, whose steps do not swing. Below 1.
+    /// Decay of the moving average of Adam's pictures, corrected for its start, which is what is shown and taken over to
+    /// the next scale; below 1. 0, the default, is the last picture, as always with L-BFGS, whose steps do not swing.
     pub average_decay: f64,
     /// How many past steps L-BFGS reads the curvature from; 10. Each costs twice the picture's memory.
     pub lbfgs_history: usize,
@@ -69,10 +70,11 @@ pub struct NstConfig {
     pub init: Init,
     /// Whether the content's colours are kept, and how; by default they are not.
     pub keep_color: Option<KeepColour>,
-    /// The longer side of the style pictures, as a part of that of the result; 1. Larger makes larger strokes. They are never
-    /// enlarged beyond their own size.
+    /// The longer side of the style pictures, as a part of that of the result; 1. Larger makes larger strokes. They
+    /// are never enlarged beyond their own size.
     pub style_scale: f64,
-    /// The longer side of the style pictures in pixels, the same at every scale, instead of `style_scale`; none by default.
+    /// The longer side of the style pictures in pixels, the same at every scale, instead of `style_scale`; none by
+    /// default.
     pub style_size: Option<usize>,
     /// The softness of the masks' borders, as a part of the longer side: the deviation of a Gaussian; 0.01.
     pub mask_feather: f64,
@@ -88,7 +90,7 @@ impl Default for NstConfig {
             tv_weight: 2.0,
             histogram_weight: 0.0,
             tv: TotalVariation::Squared,
-            statistics: Statistics::Gram,
+            statistics: Statistics::Wasserstein,
             style_levels: 1,
             content_layers: None,
             style_layers: None,
@@ -97,7 +99,7 @@ impl Default for NstConfig {
             pooling: Pooling::Max,
             size: 512,
             min_size: 128,
-            scale_factor: 2.0,
+            scale_factor: std::f64::consts::SQRT_2,
             steps: 300,
             iterations: None,
             initial_iterations: None,
@@ -119,9 +121,9 @@ impl Default for NstConfig {
 }
 
 impl NstConfig {
-    /// Settings for a network that was never trained (`VggWeights::random`): shallow taps, the style read as mean and covariance
-    /// at three sizes, colours matched beforehand. The picture gets the palette and something of the texture; with the settings
-    /// of a trained network it would get coloured speckle.
+    /// Settings for a network that was never trained (`VggWeights::random`): shallow taps, the style read as mean and
+    /// covariance at three sizes, colours matched beforehand. The picture gets the palette and something of the
+    /// texture; with the settings of a trained network it would get coloured speckle.
     ///
     /// [`NstConfig::untrained_network`] is the network to use.
     pub fn untrained() -> Self {

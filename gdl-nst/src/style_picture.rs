@@ -10,8 +10,8 @@ pub struct Style {
     /// Its size beside that of the others: larger makes larger strokes. Multiplies
     /// [`style_scale`](crate::NstConfig::style_scale); 1 unless set.
     pub scale: f64,
-    /// Where in the result it is painted: (H, W) in [0, 1], of any size, stretched over the picture; at 1 wholly, at 0 not at all.
-    /// Without a mask, wherever no other style's mask is.
+    /// Where in the result it is painted: (H, W) in [0, 1], of any size, stretched over the picture; at 1 wholly, at
+    /// 0 not at all. Without a mask, wherever no other style's mask is.
     pub mask: Option<Tensor>,
 }
 

@@ -35,8 +35,13 @@ fn losses_and_gradients_are_pytorchs() {
         ("covariance", [0.0, 1.0, 0.0]),
         ("total", [content, style, tv]),
     ] {
-        let mut config =
-            NstConfig { content_weight: c, style_weight: s, tv_weight: t, ..NstConfig::default() };
+        let mut config = NstConfig {
+            content_weight: c,
+            style_weight: s,
+            tv_weight: t,
+            statistics: Statistics::Gram,
+            ..NstConfig::default()
+        };
         if name == "covariance" {
             config.statistics = Statistics::Covariance;
             config.style_levels = 2;
@@ -68,7 +73,7 @@ fn pictures() -> (Tensor, [Style; 1]) {
 }
 
 fn quick() -> NstConfig {
-    NstConfig { size: 32, min_size: 16, steps: 7, ..NstConfig::default() }
+    NstConfig { size: 32, min_size: 16, scale_factor: 2.0, steps: 7, ..NstConfig::default() }
 }
 
 #[test]

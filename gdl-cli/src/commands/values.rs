@@ -54,7 +54,8 @@ pub(crate) fn choice<T: Clone + Send + Sync + 'static>(
     PossibleValuesParser::new(names).map(move |name| value(&name))
 }
 
-/// One of the names by which a library's setting stands in a configuration, with hyphens where it has underscores if you like.
+/// One of the names by which a library's setting stands in a configuration, with hyphens where it has underscores if
+/// you like.
 pub(crate) fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
 ) -> impl TypedValueParser<Value = T> {

@@ -70,9 +70,9 @@ fn every_option_changes_the_picture() {
     };
     let plain = paint("");
     for flags in [
+        "--style-loss gram",
         "--style-loss covariance",
         "--style-loss mean-std",
-        "--style-loss wasserstein",
         "--histogram-weight 5",
         "--histogram-weight 5 --histogram-layers relu2_1",
         "--tv l1",

@@ -16,8 +16,8 @@ pub fn luma(picture: &Tensor) -> Result<Tensor> {
 
 /// A picture's luma with the chroma of another.
 ///
-/// In YIQ as in YCbCr the chroma is linear in `RGB - Y`; so taking it over is `picture's Y + (other - other's Y)`, clamped to
-/// [0, 1].
+/// In YIQ as in YCbCr the chroma is linear in `RGB - Y`; so taking it over is `picture's Y + (other - other's Y)`,
+/// clamped to [0, 1].
 ///
 /// # Shape
 /// Two pictures (3, H, W) of one shape, RGB in [0, 1], to that shape.

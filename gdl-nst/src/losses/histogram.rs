@@ -23,8 +23,8 @@ pub fn quantiles(f: &Tensor) -> Result<Tensor> {
 ///
 /// `E = mean((F - R(F))^2) / mean(F_s^2)`, where R gives each value the one of the same rank in the style picture's channel
 ///
-/// R is held constant in the gradient, which is exact: a small change of F changes no rank. Equal values, like the zeros behind a
-/// rectifier, all get the mean of what their ranks get. Relative to the target's mean square.
+/// R is held constant in the gradient, which is exact: a small change of F changes no rank. Equal values, like the
+/// zeros behind a rectifier, all get the mean of what their ranks get. Relative to the target's mean square.
 ///
 /// # Shape
 /// `features` (1, C, H, W), `target` (1, C, 1024) as [`quantiles`] gives it, `places` (1, 1, H, W) of mean 1 or none, to a
@@ -34,8 +34,8 @@ pub fn quantiles(f: &Tensor) -> Result<Tensor> {
 /// When the shapes do not fit.
 ///
 /// # Source
-/// Risser, Wilmot and Barnes 2017, *Stable and Controllable Neural Texture Synthesis and Style Transfer Using Histogram Losses*,
-/// section 4.1, which matches by histograms of 256 bins instead of by rank.
+/// Risser, Wilmot and Barnes 2017, *Stable and Controllable Neural Texture Synthesis and Style Transfer Using
+/// Histogram Losses*, section 4.1, which matches by histograms of 256 bins instead of by rank.
 pub fn histogram_loss(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
     let (_, c, _, _) = features.dims4()?;
     if target.dims() != [1, c, LEVELS] {

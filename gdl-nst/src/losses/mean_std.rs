@@ -6,8 +6,9 @@ use candle_core::{Result, Tensor};
 ///
 /// `E = sum((m - m_s)^2 + (s - s_s)^2) / sum(m_s^2 + s_s^2)`, sums over the channels
 ///
-/// That is the squared Wasserstein-2 distance between Gaussians whose channels are independent, relative to that of features
-/// which are 0 everywhere. Cheaper and looser than what sees the correlations of the channels. A deviation is
+/// That is the squared Wasserstein-2 distance between Gaussians whose channels are independent, relative to that of
+/// features which are 0 everywhere. Cheaper and looser than what sees the correlations of the channels. A deviation
+/// is
 /// `sqrt(variance + e)` on both sides, e being a millionth of the target's mean square: its slope stays finite where a
 /// channel is constant.
 ///

@@ -19,8 +19,8 @@ pub fn mean_and_covariance(f: &Tensor, places: Option<&Tensor>) -> Result<(Tenso
     Ok((mean, gram_matrix(&place_weighted(&centred, places)?)?))
 }
 
-/// The mean of each channel, and the raw second moments of the channels, not divided by C: what statistics of several pictures
-/// are mixed by, since both are linear in the distribution.
+/// The mean of each channel, and the raw second moments of the channels, not divided by C: what statistics of several
+/// pictures are mixed by, since both are linear in the distribution.
 ///
 /// # Shape
 /// As [`mean_and_covariance`].
@@ -31,9 +31,9 @@ pub(crate) fn mean_and_second_moment(f: &Tensor, places: Option<&Tensor>) -> Res
 
 /// Features times the root of how much their position counts: products of two of them then count as they should.
 ///
-/// Guided Gram matrices (Gatys et al. 2017, equation 7) are those of features so weighted. For a mask of zeros and ones it is the
-/// same there; a soft mask is squared there, and taken as it is here, so that masks which add up to 1 share a position
-/// out.
+/// Guided Gram matrices (Gatys et al. 2017, equation 7) are those of features so weighted. For a mask of zeros and
+/// ones it is the same there; a soft mask is squared there, and taken as it is here, so that masks which add up to 1
+/// share a position out.
 ///
 /// # Shape
 /// `f` (N, C, H, W), `places` (1, 1, H, W), to the features' shape.

@@ -6,9 +6,9 @@ use candle_core::{Result, Tensor, Var};
 /// Gives the loss as it is, and a scalar to differentiate in its place: its gradient with respect to `x` is
 /// `strength * g / |g|` for the loss's gradient g, and goes on from there to whatever `x` was computed from. A gradient of 0 stays 0.
 ///
-/// So each layer pulls at its features equally hard before its weight is applied, whatever its loss comes to: an identity with
-/// a normalising backward pass. It is made of plain operations, on any device: g is computed at a copy of `x` and
-/// held constant in `sum(x g) * strength / |g|`.
+/// So each layer pulls at its features equally hard before its weight is applied, whatever its loss comes to: an
+/// identity with a normalising backward pass. It is made of plain operations, on any device: g is computed at a copy
+/// of `x` and held constant in `sum(x g) * strength / |g|`.
 ///
 /// The sum of such scalars is not a loss, so nothing that compares losses (a line search) can go along with their
 /// gradients.
@@ -20,8 +20,9 @@ use candle_core::{Result, Tensor, Var};
 /// Those of `loss`.
 ///
 /// # Source
-/// neural-style, `-normalize_gradients`, which divides by the sum of sizes instead. neural-style-pt's `ScaleGradients` normalises the gradient of the scalar loss
-/// with respect to itself, which is always 1, so only its factor `strength^2` has an effect there.
+/// neural-style, `-normalize_gradients`, which divides by the sum of sizes instead. neural-style-pt's
+/// `ScaleGradients` normalises the gradient of the scalar loss with respect to itself, which is always 1, so only its
+/// factor `strength^2` has an effect there.
 pub fn with_unit_gradient(
     x: &Tensor,
     strength: f64,

@@ -12,7 +12,8 @@ const MOST: usize = 100;
 
 /// Newton-Schulz, coupled, with the scaling that is best for the bounds of the spectrum.
 ///
-/// With `a` the Frobenius norm of A, `Y = A / a` and `Z = I`: repeat `T = r (3 I - r^2 Z Y) / 2`, `Y = Y T`, `Z = T Z`; then
+/// With `a` the Frobenius norm of A, `Y = A / a` and `Z = I`: repeat `T = r (3 I - r^2 Z Y) / 2`, `Y = Y T`, `Z = T
+/// Z`; then
 /// `sqrt(A) = sqrt(a) Y` and its inverse is `Z / sqrt(a)`. An eigenvalue `x^2` of `Z Y` becomes `(r x (3 - r^2 x^2) / 2)^2`; with
 /// `l` the least x there is, `r^2 = 3 / (1 + l + l^2)` takes l and 1 to the same value, and small eigenvalues grow by up to 6.75 a
 /// turn, where the plain iteration (r = 1) has 2.25.
@@ -25,7 +26,8 @@ const MOST: usize = 100;
 /// below `least`.
 ///
 /// # Source
-/// Higham 2008, *Functions of Matrices*, equation 6.35; the scaling after Chen and Chow 2014, *A Stable Scaling of Newton-Schulz*.
+/// Higham 2008, *Functions of Matrices*, equation 6.35; the scaling after Chen and Chow 2014, *A Stable Scaling of
+/// Newton-Schulz*.
 pub(super) fn roots(a: &Tensor, least: f64) -> Result<Option<Roots>> {
     let n = a.dim(0)?;
     let norm = a.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
@@ -38,16 +40,19 @@ pub(super) fn roots(a: &Tensor, least: f64) -> Result<Option<Roots>> {
     for _ in 0..MOST {
         let r = (3.0 / (1.0 + l + l * l)).sqrt();
         let zy = z.matmul(&y)?;
-        if 1.0 - l < 1e-9 {
-            // What the next turn would correct, squared: nothing.
+        // Near enough for this turn to be the last: it squares what is missing.
+        let last = 1.0 - l < 1e-6;
+        if last {
             let off = (&zy - &eye)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt() / (n as f64).sqrt();
             if off > 1e-5 || off.is_nan() {
                 return Ok(None);
             }
-            return Ok(Some(Roots { root: (y * norm.sqrt())?, inverse: (z / norm.sqrt())? }));
         }
         let t = ((&eye * (1.5 * r))? - (zy * (0.5 * r * r * r))?)?;
         (y, z) = (y.matmul(&t)?, t.matmul(&z)?);
+        if last {
+            return Ok(Some(Roots { root: (y * norm.sqrt())?, inverse: (z / norm.sqrt())? }));
+        }
         l = (0.5 * r * l * (3.0 - r * r * l * l)).min(1.0);
     }
     Ok(None)

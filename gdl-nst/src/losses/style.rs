@@ -17,8 +17,8 @@ use gdl_vgg::gram_matrix;
 /// When the shapes do not fit.
 ///
 /// # Source
-/// Gatys, Ecker and Bethge 2016, equation 4, which divides by 4 C^2 (H W)^2 instead; Gatys et al. 2017, equation 7, for the
-/// guided one.
+/// Gatys, Ecker and Bethge 2016, equation 4, which divides by 4 C^2 (H W)^2 instead; Gatys et al. 2017, equation 7,
+/// for the guided one.
 pub fn style_loss(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
     relative_mse(&gram_matrix(&place_weighted(features, places)?)?, target)
 }

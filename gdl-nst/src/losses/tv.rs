@@ -19,8 +19,8 @@ pub fn tv_loss(image: &Tensor) -> Result<Tensor> {
     of_differences(image, Tensor::sqr)
 }
 
-/// Total variation: the absolute differences of neighbouring pixels. It flattens areas and leaves edges sharp, where the squared one
-/// rounds them.
+/// Total variation: the absolute differences of neighbouring pixels. It flattens areas and leaves edges sharp, where
+/// the squared one rounds them.
 ///
 /// `TV = (sum of |x[i, j+1] - x[i, j]| + sum of |x[i+1, j] - x[i, j]|) / (N C H W)`
 ///
@@ -37,8 +37,8 @@ pub fn tv_l1_loss(image: &Tensor) -> Result<Tensor> {
     of_differences(image, Tensor::abs)
 }
 
-/// Squared total variation over the nine-point stencil: diagonal neighbours count too, so that no direction is smoothed more than
-/// another.
+/// Squared total variation over the nine-point stencil: diagonal neighbours count too, so that no direction is
+/// smoothed more than another.
 ///
 /// `TV = 2/3 (mean of (x[i, j+1] - x[i, j])^2 + mean of (x[i+1, j] - x[i, j])^2)`
 /// `+ 1/6 (mean of (x[i+1, j+1] - x[i, j])^2 + mean of (x[i+1, j] - x[i, j+1])^2)`,

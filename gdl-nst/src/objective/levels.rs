@@ -18,8 +18,8 @@ pub(super) fn levels(image: &Tensor, least: usize) -> impl Iterator<Item = Resul
     std::iter::successors(Some(Ok(image.clone())), halve)
 }
 
-/// Half the size, each pixel from 4x4 with the weights 1 3 3 1 both ways: windows that only touch would leave their blocks in
-/// the picture.
+/// Half the size, each pixel from 4x4 with the weights 1 3 3 1 both ways: windows that only touch would leave their
+/// blocks in the picture.
 fn halved(x: &Tensor) -> Result<Tensor> {
     let (_, c, _, _) = x.dims4()?;
     let row = Tensor::new(&[0.125f64, 0.375, 0.375, 0.125], x.device())?.to_dtype(x.dtype())?;

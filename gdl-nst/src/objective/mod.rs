@@ -22,10 +22,11 @@ use std::collections::BTreeMap;
 ///
 /// `total = content_weight * content + style_weight * style + histogram_weight * histogram + tv_weight * tv`; each of the first
 /// three is the mean over its layers, by their weights (style: over the levels of the picture too), of
-/// [`content_loss`](crate::content_loss), of the loss of the chosen [`Statistics`](crate::Statistics), and of [`histogram_loss`].
+/// [`content_loss`](crate::content_loss), of the loss of the chosen [`Statistics`](crate::Statistics), and of
+/// [`histogram_loss`].
 ///
-/// The statistics of several styles are mixed with their weights, where they share a place; a style with a mask has a style loss of its
-/// own, of the features under the mask.
+/// The statistics of several styles are mixed with their weights, where they share a place; a style with a mask has a
+/// style loss of its own, of the features under the mask.
 #[derive(Debug, Clone)]
 pub struct Objective {
     vgg: Vgg,
@@ -71,8 +72,8 @@ impl Objective {
     /// are stretched over the content.
     ///
     /// # Errors
-    /// When there is no style, or no weight among them; when a picture is too small for the taps; when a mask is empty, or the masks leave no
-    /// place for the styles without.
+    /// When there is no style, or no weight among them; when a picture is too small for the taps; when a mask is
+    /// empty, or the masks leave no place for the styles without.
     pub fn new(
         config: &NstConfig,
         weights: &VggWeights,
@@ -127,8 +128,8 @@ impl Objective {
         self.weights
     }
 
-    /// Changes the weights of the losses. A histogram loss that was not among the settings when the targets were taken has no
-    /// layers, and stays 0.
+    /// Changes the weights of the losses. A histogram loss that was not among the settings when the targets were
+    /// taken has no layers, and stays 0.
     pub fn set_weights(&mut self, weights: LossWeights) {
         self.weights = weights;
     }

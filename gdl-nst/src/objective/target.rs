@@ -16,7 +16,8 @@ pub(super) enum Target {
 }
 
 impl Statistics {
-    /// What is taken from a style's features: such parts of several styles are mixed by adding them up with the styles' shares.
+    /// What is taken from a style's features: such parts of several styles are mixed by adding them up with the
+    /// styles' shares.
     pub(super) fn measure(self, f: &Tensor) -> Result<Vec<Tensor>> {
         let parts = match self {
             Self::Gram => vec![gram_matrix(f)?],

@@ -161,8 +161,8 @@ impl StyleTransfer {
         self.config.loss_weights()
     }
 
-    /// Changes the weights of the losses from the next step on. The histogram loss can be weighted only where it counted from the start:
-    /// its targets are not taken otherwise.
+    /// Changes the weights of the losses from the next step on. The histogram loss can be weighted only where it
+    /// counted from the start: its targets are not taken otherwise.
     ///
     /// # Errors
     /// When a weight is negative or not finite, or that of the histogram loss turns from 0 to something.
@@ -180,8 +180,9 @@ impl StyleTransfer {
 
     /// Takes one step, going to the next scale first where one is finished. None when all steps are done.
     ///
-    /// A step that leads to a loss or a gradient that is not finite is taken back and retried at half the rate (L-BFGS: without
-    /// its history), [`retries`](NstConfig::retries) times at most; the rate stays as low from then on.
+    /// A step that leads to a loss or a gradient that is not finite is taken back and retried at half the rate
+    /// (L-BFGS: without its history), [`retries`](NstConfig::retries) times at most; the rate stays as low from then
+    /// on.
     ///
     /// # Errors
     /// [`Error::NotFinite`](crate::Error::NotFinite) when that does not help; all is then as it was before the step.
@@ -212,8 +213,8 @@ impl StyleTransfer {
         Ok(())
     }
 
-    /// The rate at this step as a part of the first at this scale: half a cosine from 1 to `final_rate`. L-BFGS has its line search
-    /// instead.
+    /// The rate at this step as a part of the first at this scale: half a cosine from 1 to `final_rate`. L-BFGS has
+    /// its line search instead.
     fn falling(&self) -> f64 {
         if self.config.optimizer == crate::OptimizerKind::Lbfgs {
             return 1.0;
@@ -223,8 +224,8 @@ impl StyleTransfer {
         middle + swing * (std::f64::consts::PI * progress).cos()
     }
 
-    /// The picture as it stands, at the size of the present scale: the averaged one, where there is an average, with the content's
-    /// chroma, where only luma is painted.
+    /// The picture as it stands, at the size of the present scale: the averaged one, where there is an average, with
+    /// the content's chroma, where only luma is painted.
     ///
     /// # Shape
     /// (3, H, W), RGB in [0, 1].

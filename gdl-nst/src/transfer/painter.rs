@@ -64,11 +64,12 @@ impl Painter {
         })
     }
 
-    /// This painter's picture at another size, with the moments of its Adam. (The history of L-BFGS is of vectors and their products, which
-    /// resizing does not preserve: it starts anew.)
+    /// This painter's picture at another size, with the moments of its Adam. (The history of L-BFGS is of vectors and
+    /// their products, which resizing does not preserve: it starts anew.)
     ///
     /// The first moments are resized bicubically, the second bilinearly, so that none becomes negative; and because
-    /// every loss is a mean over the picture, a pixel's gradient shrinks as pixels become more, and the moments with it.
+    /// every loss is a mean over the picture, a pixel's gradient shrinks as pixels become more, and the moments with
+    /// it.
     ///
     /// # Source
     /// crowsonkb/style-transfer-pytorch, `scale_adam`, which leaves the moments' size as it is.
@@ -133,8 +134,8 @@ impl Painter {
         taken
     }
 
-    /// Adam evaluates a picture and moves on; whether that was a good move shows at the next evaluation. So where that is not finite, the
-    /// move that led there is taken back, and done again half as far.
+    /// Adam evaluates a picture and moves on; whether that was a good move shows at the next evaluation. So where
+    /// that is not finite, the move that led there is taken back, and done again half as far.
     fn step_adam(&mut self, objective: &Objective, step: usize, rate: f64) -> Result<(Losses, usize)> {
         let mut retries = 0;
         loop {
@@ -168,8 +169,9 @@ impl Painter {
         Ok(())
     }
 
-    /// L-BFGS evaluates where it goes. Where that is not finite or far worse, it starts anew from where it was, without its history and with
-    /// half the first guess; once also where it found nothing better at all, which an outdated history may be the reason of.
+    /// L-BFGS evaluates where it goes. Where that is not finite or far worse, it starts anew from where it was,
+    /// without its history and with half the first guess; once also where it found nothing better at all, which an
+    /// outdated history may be the reason of.
     fn step_lbfgs(&mut self, objective: &Objective, step: usize, rate: f64) -> Result<(Losses, usize)> {
         let before = self.image.as_detached_tensor().copy()?;
         let mut retries = 0;

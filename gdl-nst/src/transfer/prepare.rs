@@ -127,7 +127,8 @@ fn check(what: &'static str, picture: &Tensor) -> Result<()> {
     if sum.is_finite() { Ok(()) } else { Err(Error::PictureNotFinite { what }) }
 }
 
-/// Height and width with `size` pixels on the longer side, and on the shorter at least what the network's halvings need.
+/// Height and width with `size` pixels on the longer side, and on the shorter at least what the network's halvings
+/// need.
 fn fit((h, w): (usize, usize), size: usize, last: Tap) -> (usize, usize) {
     let least = least_side([last]);
     let longer = h.max(w) as f64;

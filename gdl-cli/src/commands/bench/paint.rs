@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{CycleGan, CycleGanConfig, Generator, GeneratorConfig};
 use gdl_kernels::rng::SharedRng;
-use gdl_nst::{NstConfig, StyleTransfer};
+use gdl_nst::{NstConfig, Statistics, StyleTransfer};
 use gdl_train::ParamStore;
 use gdl_vgg::{VggConfig, VggWeights};
 
@@ -39,13 +39,19 @@ pub(super) fn translate(size: usize, device: &Device) -> Result<Step> {
     }))
 }
 
-/// A step at full size: content at relu4_2, style at relu1_1 to relu5_1, total variation, Adam.
+/// A step at full size: content at relu4_2, Gram style at relu1_1 to relu5_1, total variation, Adam.
 pub(super) fn nst_step(size: usize, device: &Device) -> Result<Step> {
     let weights = VggWeights::random(&VggConfig::default(), 1)?;
     let content = pictures(1, size, (0.0, 1.0), 1, device)?.squeeze(0)?;
     let style = pictures(1, size, (0.0, 1.0), 2, device)?.squeeze(0)?;
     // One scale, and never out of steps.
-    let config = NstConfig { size, min_size: size, steps: usize::MAX, ..NstConfig::default() };
+    let config = NstConfig {
+        size,
+        min_size: size,
+        steps: usize::MAX,
+        statistics: Statistics::Gram,
+        ..NstConfig::default()
+    };
     let mut transfer = StyleTransfer::new(&config, &weights, &content, &[style.into()])?;
     Ok(Box::new(move || {
         transfer.step()?;

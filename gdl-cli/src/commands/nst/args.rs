@@ -61,7 +61,8 @@ struct LossArgs {
     /// How much the distribution of each channel counts, beside the style [default: 0]
     #[arg(long, value_name = "W", value_parser = values::non_negative)]
     histogram_weight: Option<f64>,
-    /// What of the features makes the style [default: gram; covariance with random weights]
+    /// What of the features makes the style [default: wasserstein; covariance with random
+    /// weights]
     #[arg(long, value_name = "WHAT",
         value_parser = values::named::<Statistics>(&["gram", "covariance", "mean-std", "wasserstein"]))]
     style_loss: Option<Statistics>,
@@ -92,14 +93,15 @@ pub(super) struct StyleArgs {
     /// How much each style counts beside the others, in their order [default: all alike]
     #[arg(long, value_name = "W,...", value_delimiter = ',', value_parser = values::non_negative)]
     pub(super) style_weights: Vec<f64>,
-    /// Longer side of the style beside that of the result, for all or for each; larger makes larger strokes [default: 1]
+    /// Longer side of the style beside that of the result, for all or for each; larger makes larger strokes [default:
+    /// 1]
     #[arg(long, value_name = "X,...", value_delimiter = ',', value_parser = values::positive)]
     pub(super) style_scale: Vec<f64>,
     /// Longer side of the styles in pixels, the same at every scale
     #[arg(long, value_name = "PIXELS", value_parser = values::side)]
     style_size: Option<usize>,
-    /// Where a style is painted: a picture, white there and black elsewhere. The first is for the first style, and so on; `none`
-    /// passes one over. Styles without one share what the masks leave
+    /// Where a style is painted: a picture, white there and black elsewhere. The first is for the first style, and so
+    /// on; `none` passes one over. Styles without one share what the masks leave
     #[arg(long, value_name = "FILE|none")]
     pub(super) mask: Vec<PathBuf>,
     /// Softness of the masks' borders, as a part of the longer side [default: 0.01]
@@ -113,14 +115,14 @@ pub(super) struct StyleArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Course")]
 struct CourseArgs {
-    /// What to start from: content, recoloured, gray, noise, style-stats, or a picture [default: content; recoloured with random
-    /// weights]
+    /// What to start from: content, recoloured, gray, noise, style-stats, or a picture [default: content; recoloured
+    /// with random weights]
     #[arg(long, value_name = "START|FILE")]
     init: Option<PathBuf>,
     /// Longer side at the first scale, at least [default: 128]
     #[arg(long, value_name = "PIXELS", value_parser = values::side)]
     min_scale: Option<usize>,
-    /// How much larger each scale is than the one before
+    /// How much larger each scale is than the one before [default: 1.4142, the root of 2]
     #[arg(long, value_name = "X", value_parser = values::positive)]
     scale_factor: Option<f64>,
     /// Steps at each scale, instead of a share of --steps
