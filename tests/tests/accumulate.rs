@@ -42,7 +42,7 @@ fn several_batches_are_one<M: Method>(build: impl Fn() -> M) {
     let steps = [(pictures(), pictures()), (pictures(), pictures())];
     let mut whole = build();
     let losses: Vec<_> =
-        steps.iter().map(|pair| whole.train_step(&[pair.clone()]).unwrap().named()).collect();
+        steps.iter().map(|pair| whole.train_step(std::slice::from_ref(pair)).unwrap().named()).collect();
     for count in [2, 4] {
         let mut parts = build();
         for ((a, b), want) in steps.iter().zip(&losses) {
