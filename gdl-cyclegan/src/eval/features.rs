@@ -77,6 +77,11 @@ impl Features {
         Self { rows: pictures.iter().flat_map(row).copied().collect(), dim: self.dim }
     }
 
+    /// Whether all of them are finite numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.rows.iter().all(|v| v.is_finite())
+    }
+
     /// Checks that two sets can be compared, for the function of that name.
     pub(super) fn check(&self, other: &Self, name: &str) -> candle_core::Result<()> {
         if self.dim != other.dim || self.dim == 0 {
@@ -86,7 +91,7 @@ impl Features {
             let (m, n) = (self.len(), other.len());
             bail!("{name}: at least 2 pictures of each set are needed, there are {m} and {n}")
         }
-        if self.rows.iter().chain(&other.rows).any(|v| !v.is_finite()) {
+        if !self.is_finite() || !other.is_finite() {
             bail!("{name}: a feature is no finite number")
         }
         Ok(())

@@ -90,7 +90,7 @@ impl Scorer {
         self.losses.count += 1;
     }
 
-    /// The score of the networks as they are.
+    /// The score of the networks as they are; no number when what they make is none, which it is not for a score to stop at.
     fn score<M: Method>(&mut self, model: &M) -> Result<f64> {
         let losses = std::mem::take(&mut self.losses);
         if self.config.metric == Metric::Loss {
@@ -102,6 +102,9 @@ impl Scorer {
         let mut scores = Vec::new();
         for (i, (set, translator)) in self.sets.iter().zip(model.translators()?).enumerate() {
             let translated = set.translate(&translator, self.net.as_ref(), |_| {})?;
+            if translated.features.as_ref().is_some_and(|features| !features.is_finite()) {
+                return Ok(f64::NAN);
+            }
             let similarity = |of: fn(&Similarity) -> f64| translated.similarity.as_ref().map(of);
             let distance = |of: fn(&Features, &Features) -> candle_core::Result<f64>| {
                 let fake = translated.features.as_ref().zip(self.real.get(i));
@@ -159,7 +162,7 @@ impl<M: Method> Training<M> {
         let (metric, score) = (scorer.config.metric, scorer.score(&self.model)?);
         let best = match scorer.best {
             Some((_, before)) => metric.is_better(score, before),
-            None => score.is_finite(),
+            None => !score.is_nan(),
         };
         if best {
             scorer.best = Some((step, score));
