@@ -122,6 +122,10 @@ mod tests {
             Ok((number.clone(), number))
         }
 
+        fn held_out(_: &(), _: Option<usize>, _: u64) -> Result<Vec<crate::eval::TestSet>> {
+            Ok(Vec::new())
+        }
+
         fn shown(&self, _: usize) -> Result<Vec<Batch>> {
             Ok(Vec::new())
         }

@@ -1,4 +1,5 @@
 use crate::builtin::{Domain, Split, builtin_set, builtin_truth};
+use crate::data::no_held_out;
 use crate::eval::{TestOptions, TestSet};
 use crate::method::Pairs;
 use crate::{DataSpec, Direction, Error, Result};
@@ -173,15 +174,11 @@ impl Pairs for AlignedData {
         [Some(pairs), val_pairs.as_mut()].into_iter().flatten().try_for_each(DataSpec::absolute)
     }
 
-    const HELD_OUT: &'static str = "val_pairs";
-
-    fn size(config: &AlignedConfig) -> usize {
-        config.size
-    }
-
-    fn held_out(config: &AlignedConfig, options: &TestOptions) -> Result<Option<Vec<TestSet>>> {
+    fn held_out(config: &AlignedConfig, count: Option<usize>, seed: u64) -> Result<Vec<TestSet>> {
         let pairs = config.val_pairs.as_ref().or(config.pairs.brings_its_own());
-        pairs.map(|pairs| Ok(vec![TestSet::paired(pairs, config.direction, options)?])).transpose()
+        let pairs = pairs.ok_or_else(|| no_held_out("val_pairs"))?;
+        let options = TestOptions { size: Some(config.size), count, seed };
+        Ok(vec![TestSet::paired(pairs, config.direction, &options)?])
     }
 
     fn epoch_len(&self) -> u64 {

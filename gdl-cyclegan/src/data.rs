@@ -82,6 +82,13 @@ impl From<DataSpec> for String {
     }
 }
 
+/// There are no pictures to score with, but there could be by those settings.
+pub(crate) fn no_held_out(settings: &str) -> Error {
+    let message =
+        format!("needs validation pictures: set {settings}; only the built-in domains bring their own");
+    Error::Setting { key: "keep_best", message }
+}
+
 /// The two domains and how their pictures are brought to size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -227,17 +234,11 @@ impl Pairs for UnalignedData {
             .try_for_each(DataSpec::absolute)
     }
 
-    const HELD_OUT: &'static str = "val_a and val_b";
-
-    fn size(config: &DataConfig) -> usize {
-        config.size
-    }
-
-    fn held_out(config: &DataConfig, options: &TestOptions) -> Result<Option<Vec<TestSet>>> {
+    fn held_out(config: &DataConfig, count: Option<usize>, seed: u64) -> Result<Vec<TestSet>> {
         let a = config.val_a.as_ref().or(config.a.brings_its_own());
         let b = config.val_b.as_ref().or(config.b.brings_its_own());
-        let Some((a, b)) = a.zip(b) else { return Ok(None) };
-        Ok(Some(TestSet::unpaired(a, b, options)?.into()))
+        let (a, b) = a.zip(b).ok_or_else(|| no_held_out("val_a and val_b"))?;
+        Ok(TestSet::unpaired(a, b, &TestOptions { size: Some(config.size), count, seed })?.into())
     }
 
     fn epoch_len(&self) -> u64 {

@@ -1,4 +1,4 @@
-use crate::eval::{TestOptions, TestSet};
+use crate::eval::TestSet;
 use crate::{ImagePool, Result, TrainingConfig, Translator, Vital};
 use candle_core::{DType, Device, Tensor};
 use gdl_kernels::rng::SharedRng;
@@ -135,18 +135,12 @@ pub trait Pairs: Sized + Debug {
     /// When the working directory is gone.
     fn absolute(config: &mut Self::Config) -> Result<()>;
 
-    /// The settings that name validation pictures.
-    const HELD_OUT: &'static str;
-
-    /// Height and width of the training pictures.
-    fn size(config: &Self::Config) -> usize;
-
     /// What the generators are scored on while they are trained, in the order of [`Method::translators`]: the validation pictures that the
-    /// configuration names, or the test split of built-in domains. None where there are none.
+    /// configuration names, or the test split of built-in domains; at most `count` of each domain, at the training's size.
     ///
     /// # Errors
-    /// A folder that is missing or without images.
-    fn held_out(config: &Self::Config, options: &TestOptions) -> Result<Option<Vec<TestSet>>>;
+    /// [`Error::Setting`](crate::Error::Setting) when there are none, and a folder that is missing or without images.
+    fn held_out(config: &Self::Config, count: Option<usize>, seed: u64) -> Result<Vec<TestSet>>;
 
     /// Samples in an epoch; at least one.
     fn epoch_len(&self) -> u64;

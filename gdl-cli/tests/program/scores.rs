@@ -274,13 +274,13 @@ fn scores_that_cannot_be_computed_are_refused() {
     let random = "--val-weights random";
     for (command, says) in [
         (format!("{train} --keep-best psnr --val-a a --val-b b"), ["psnr", "true counterpart"]),
-        (format!("{train} --keep-best ssim"), ["ssim needs validation pictures", "val_a and val_b"]),
-        (format!("{train} --keep-best kid {random} --val-a a"), ["kid needs validation pictures", "val_b"]),
+        (format!("{train} --keep-best ssim"), ["needs validation pictures", "val_a and val_b"]),
+        (format!("{train} --keep-best kid {random} --val-a a"), ["needs validation pictures", "val_b"]),
         (format!("{train} --keep-best kid {random} --val-a a --val-b one"), ["kid", "at least 2"]),
         (format!("{train} --keep-best kid {random} --val-a a --val-b gone"), ["gone", "no such file"]),
         (format!("{train} --keep-best fid --val-weights gone.pth --val-a a --val-b b"), ["gone.pth", ""]),
         (format!("{train} --keep-best fid --val-a a --val-b b"), ["HF_HUB_OFFLINE", "timm/vgg19"]),
-        (format!("{pairs} --keep-best psnr"), ["psnr needs validation pictures", "val_pairs"]),
+        (format!("{pairs} --keep-best psnr"), ["needs validation pictures", "val_pairs"]),
     ] {
         dir.fails(&command, &says);
     }

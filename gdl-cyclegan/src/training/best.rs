@@ -1,7 +1,7 @@
 //! Scoring while training, and the best weights so far.
 
 use super::Training;
-use crate::eval::{FeatureNet, Features, Similarity, TestOptions, TestSet, fid, kid};
+use crate::eval::{FeatureNet, Features, Similarity, TestSet, fid, kid};
 use crate::method::{ConfigOf, Method, Pairs};
 use crate::{Error, KeepBest, Metric, Result};
 use candle_core::Device;
@@ -53,17 +53,9 @@ impl Scorer {
         if keep.every == 0 || keep.count == Some(0) {
             return fault("every and count must be at least 1, not 0".into());
         }
-        let size = Some(<M::Data as Pairs>::size(&config.data));
-        let options = TestOptions { size, count: keep.count, seed: M::seed(&config.model) };
         let sets = match metric.needs_pictures() {
-            true => M::Data::held_out(&config.data, &options)?,
-            false => Some(Vec::new()),
-        };
-        let Some(sets) = sets else {
-            return fault(format!(
-                "{metric} needs validation pictures: set {}; only the built-in domains bring their own",
-                M::Data::HELD_OUT
-            ));
+            true => M::Data::held_out(&config.data, keep.count, M::seed(&config.model))?,
+            false => Vec::new(),
         };
         if metric.needs_truths() && sets.iter().any(|set| set.truths.is_none()) {
             return fault(format!(
