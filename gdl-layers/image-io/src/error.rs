@@ -91,6 +91,28 @@ pub enum Error {
         /// The path that was to be written.
         path: PathBuf,
     },
+    /// A text for the file's metadata cannot be stored.
+    #[error("{}: not written, its text cannot be stored ({reason}); leave the text out or change it", path.display())]
+    Text {
+        /// The path that was to be written.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pattern of file names makes no sense.
+    #[error("{pattern}: not a pattern of file names ({reason}); see * ? [a-z] **")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No image fits a pattern of file names.
+    #[error("{pattern}: no images fit this pattern (looked for .{KNOWN_EXT}); check the path")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
     /// Encoding failed.
     #[error("{}: could not encode the image ({reason}); try .png", path.display())]
     Encode {

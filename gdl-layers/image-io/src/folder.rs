@@ -37,7 +37,7 @@ pub fn images_at(path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     if meta.is_dir() { list_images(path) } else { Ok(vec![path.to_path_buf()]) }
 }
 
-fn has_known_extension(path: &Path) -> bool {
+pub(crate) fn has_known_extension(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
     let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
     !hidden && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))

@@ -1,18 +1,20 @@
 use crate::BitDepth;
-use crate::error::{Error, Result, one_line};
-use candle_core::{Device, Tensor};
-use image::error::{ImageError, LimitErrorKind, UnsupportedErrorKind};
+use crate::decode::{decode, decoder};
+use crate::error::{Error, Result};
+use crate::planes::{Alpha, to_planes};
+use candle_core::Tensor;
+use image::ImageDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
-use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 /// How an image is read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadOptions {
-    /// What shows through transparent pixels, RGB in [0, 1]. Default: white.
+    /// What shows through transparent pixels, sRGB in [0, 1]. Default: white.
     pub background: [f32; 3],
-    /// The most pixels an image may have; more is [`Error::TooLarge`]. Default: 100 million (1.2 GB as a tensor).
+    /// The most pixels an image may have; more is [`Error::TooLarge`], before any is unpacked. Default: 100 million (1.2 GB
+    /// as a tensor). Beside its pixels a file may unpack into 64 MiB of profiles and metadata.
     pub max_pixels: u64,
     /// Whether to turn the picture as its EXIF orientation says. Default: yes.
     pub orient: bool,
@@ -24,10 +26,14 @@ impl Default for LoadOptions {
     }
 }
 
-/// Reads an image file as RGB in [0, 1].
+/// Reads an image file as sRGB in [0, 1].
 ///
 /// The format is recognised by content. Grey is repeated into three channels; a transparent pixel becomes
 /// `alpha * colour + (1 - alpha) * background`; 16-bit samples are divided by 65535 and lose nothing.
+///
+/// An embedded ICC profile (RGB, grey or CMYK) is applied, relative colorimetric, at 16 bits. Without one, or with one that
+/// cannot be read or describes other samples, RGB and grey are taken as sRGB, and CMYK becomes `(1 - ink) (1 - black)`.
+/// A profile that is sRGB changes nothing.
 ///
 /// # Shape
 /// (3, H, W) in f32 on the CPU, H and W after the EXIF orientation has been applied.
@@ -45,7 +51,25 @@ impl Default for LoadOptions {
 pub fn load_image(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Tensor> {
     let path = path.as_ref();
     let decoded = decode(open(path)?, path, options)?;
-    Ok(to_tensor(decoded, options)?)
+    Ok(to_planes(decoded, Alpha::Flatten, options)?.0)
+}
+
+/// Reads an image file as sRGB and alpha apart, both in [0, 1]; otherwise as [`load_image`].
+///
+/// Colours are as the file has them, not multiplied with alpha; wholly transparent pixels, whose colour means nothing, take
+/// [`LoadOptions::background`]. [`save_image_alpha`](crate::save_image_alpha) puts the two together again,
+/// [`resize_with_alpha`](crate::resize_with_alpha) scales them.
+///
+/// # Shape
+/// Colour (3, H, W) and alpha (1, H, W) in f32 on the CPU. No alpha when the file has none or is opaque everywhere; of a
+/// picture in which nothing shows, the colour is all background and the alpha all zero.
+///
+/// # Errors
+/// As [`load_image`].
+pub fn load_image_alpha(path: impl AsRef<Path>, options: &LoadOptions) -> Result<(Tensor, Option<Tensor>)> {
+    let path = path.as_ref();
+    let decoded = decode(open(path)?, path, options)?;
+    to_planes(decoded, Alpha::Apart, options)
 }
 
 /// Reads an image from bytes in memory; otherwise as [`load_image`]. `name` stands for the path in errors.
@@ -54,7 +78,7 @@ pub fn load_image(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Tenso
 /// As [`load_image`].
 pub fn decode_image(bytes: &[u8], name: &str, options: &LoadOptions) -> Result<Tensor> {
     let decoded = decode(Cursor::new(bytes), Path::new(name), options)?;
-    Ok(to_tensor(decoded, options)?)
+    Ok(to_planes(decoded, Alpha::Flatten, options)?.0)
 }
 
 /// Height and width of an image file, from its header alone, after the EXIF orientation.
@@ -91,134 +115,10 @@ pub fn image_depth(path: impl AsRef<Path>) -> Result<BitDepth> {
     })
 }
 
-fn open(path: &Path) -> Result<BufReader<std::fs::File>> {
+pub(crate) fn open(path: &Path) -> Result<BufReader<std::fs::File>> {
     let meta = std::fs::metadata(path).map_err(|e| Error::read(path, e))?;
     if meta.is_dir() {
         return Err(Error::IsDirectory { path: path.to_path_buf() });
     }
     Ok(BufReader::new(std::fs::File::open(path).map_err(|e| Error::read(path, e))?))
-}
-
-/// A decoder whose format was recognised and whose dimensions are within the limits.
-fn decoder<'a, R: BufRead + Seek + 'a>(
-    mut reader: R,
-    path: &Path,
-    options: &LoadOptions,
-) -> Result<impl ImageDecoder + 'a> {
-    let format = recognise(&mut reader, path)?;
-    let mut reader = ImageReader::with_format(reader, format);
-    // A decoder's own scratch space comes on top of the pixels: 16 bytes each cover 16-bit RGBA twice.
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(options.max_pixels.saturating_mul(16).saturating_add(64 << 20));
-    reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|e| classify(e, path, options, (0, 0)))?;
-    let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(Error::ZeroSize { path: path.to_path_buf() });
-    }
-    if u64::from(width) * u64::from(height) > options.max_pixels {
-        let (path, max_pixels) = (path.to_path_buf(), options.max_pixels);
-        return Err(Error::TooLarge { path, width, height, max_pixels });
-    }
-    Ok(decoder)
-}
-
-fn decode<R: BufRead + Seek>(mut reader: R, path: &Path, options: &LoadOptions) -> Result<DynamicImage> {
-    if recognise(&mut reader, path)? == ImageFormat::Jpeg {
-        let whole = crate::jpeg::is_complete(&mut reader);
-        if !whole.is_ok_and(|whole| whole) {
-            return Err(Error::Corrupt {
-                path: path.to_path_buf(),
-                reason: "the JPEG data ends early".into(),
-            });
-        }
-        reader.seek(SeekFrom::Start(0)).map_err(|e| Error::read(path, e))?;
-    }
-    let mut decoder = decoder(reader, path, options)?;
-    let size = decoder.dimensions();
-    // A damaged EXIF block is no reason to refuse the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut decoded = DynamicImage::from_decoder(decoder).map_err(|e| classify(e, path, options, size))?;
-    if options.orient {
-        decoded.apply_orientation(orientation);
-    }
-    Ok(decoded)
-}
-
-/// The format by the first bytes, since a name may lie.
-fn recognise<R: Read + Seek>(reader: &mut R, path: &Path) -> Result<ImageFormat> {
-    let mut head = Vec::with_capacity(64);
-    reader.by_ref().take(64).read_to_end(&mut head).map_err(|e| Error::read(path, e))?;
-    reader.seek(SeekFrom::Start(0)).map_err(|e| Error::read(path, e))?;
-    let path = path.to_path_buf();
-    let unsupported = |what: &str| Error::Unsupported { path: path.clone(), what: what.to_string() };
-    if head.is_empty() {
-        return Err(Error::ZeroSize { path });
-    }
-    match image::guess_format(&head) {
-        Ok(format) if format.reading_enabled() => Ok(format),
-        Ok(format) => {
-            Err(unsupported(&format!("{format:?} images").to_uppercase().replace("IMAGES", "images")))
-        }
-        Err(_) if head.get(4..8) == Some(b"ftyp") => Err(unsupported("HEIC or AVIF images")),
-        Err(_) => Err(Error::NotAnImage { path }),
-    }
-}
-
-fn classify(error: ImageError, path: &Path, options: &LoadOptions, (width, height): (u32, u32)) -> Error {
-    let path = path.to_path_buf();
-    match error {
-        ImageError::Limits(ref limit) if matches!(limit.kind(), LimitErrorKind::Unsupported { .. }) => {
-            Error::Unsupported { path, what: one_line(&error) }
-        }
-        ImageError::Limits(_) => Error::TooLarge { path, width, height, max_pixels: options.max_pixels },
-        ImageError::Unsupported(e) => {
-            let what = match e.kind() {
-                UnsupportedErrorKind::Color(c) => format!("samples of kind {c:?}"),
-                _ => one_line(&e),
-            };
-            Error::Unsupported { path, what }
-        }
-        ImageError::IoError(e)
-            if e.kind() != std::io::ErrorKind::UnexpectedEof && e.raw_os_error().is_some() =>
-        {
-            Error::Io { path, source: e }
-        }
-        other => Error::Corrupt { path, reason: one_line(&other) },
-    }
-}
-
-/// RGB planes of a decoded image, its alpha laid over the background.
-fn to_tensor(decoded: DynamicImage, options: &LoadOptions) -> candle_core::Result<Tensor> {
-    let (w, h) = (decoded.width() as usize, decoded.height() as usize);
-    let mut planes = vec![0f32; 3 * w * h];
-    let (red, rest) = planes.split_at_mut(w * h);
-    let (green, blue) = rest.split_at_mut(w * h);
-    let mut put = |i: usize, rgb: [f32; 3]| {
-        red[i] = rgb[0].clamp(0.0, 1.0);
-        green[i] = rgb[1].clamp(0.0, 1.0);
-        blue[i] = rgb[2].clamp(0.0, 1.0);
-    };
-    // The common kinds without a copy of the whole in f32 between.
-    if let DynamicImage::ImageRgb8(decoded) = &decoded {
-        for (i, p) in decoded.pixels().enumerate() {
-            put(i, p.0.map(|v| f32::from(v) / 255.0));
-        }
-    } else if let DynamicImage::ImageRgb16(decoded) = &decoded {
-        for (i, p) in decoded.pixels().enumerate() {
-            put(i, p.0.map(|v| f32::from(v) / 65535.0));
-        }
-    } else if decoded.color().has_alpha() {
-        for (i, p) in decoded.into_rgba32f().pixels().enumerate() {
-            let [r, g, b, a] = p.0;
-            let over = |c: f32, under: f32| a * c + (1.0 - a) * under;
-            let [under_r, under_g, under_b] = options.background;
-            put(i, [over(r, under_r), over(g, under_g), over(b, under_b)]);
-        }
-    } else {
-        for (i, p) in decoded.into_rgb32f().pixels().enumerate() {
-            put(i, p.0);
-        }
-    }
-    Tensor::from_vec(planes, (3, h, w), &Device::Cpu)
 }

@@ -1,7 +1,8 @@
 use crate::error::{Error, Result, one_line};
-use candle_core::{DType, Tensor};
-use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, Rgb};
+use crate::pixels::{Layout, Planes};
+use candle_core::Tensor;
+use image::codecs::{bmp::BmpEncoder, jpeg::JpegEncoder, webp::WebPEncoder};
+use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 use std::io::{BufWriter, Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -25,11 +26,17 @@ pub struct SaveOptions {
     pub depth: BitDepth,
     /// Quality of a JPEG, 1 to 100. Default: 92.
     pub jpeg_quality: u8,
+    /// What shows through transparent pixels in a format without alpha, sRGB in [0, 1]. Default: white.
+    pub background: [f32; 3],
+    /// Texts by key for the file's metadata, in UTF-8; [`png_text`](crate::png_text) reads them back. Keys have 1 to 79
+    /// characters of Latin-1, and together the texts have at most 8 MiB. PNG only; the other formats are written without.
+    /// Default: none.
+    pub text: Vec<(String, String)>,
 }
 
 impl Default for SaveOptions {
     fn default() -> Self {
-        Self { depth: BitDepth::Eight, jpeg_quality: 92 }
+        Self { depth: BitDepth::Eight, jpeg_quality: 92, background: [1.0; 3], text: Vec::new() }
     }
 }
 
@@ -43,31 +50,47 @@ pub fn save_image(picture: &Tensor, path: impl AsRef<Path>) -> Result<()> {
 
 /// Writes a picture in [0, 1] to a file whose extension names the format.
 ///
-/// Values are clamped to [0, 1] and rounded to the nearest step. The file is written to a temporary in the same
-/// folder, synced and renamed: a reader sees the old file or the new one, never half of one.
+/// Values are clamped to [0, 1], rounded to the nearest step, and sRGB: a PNG says so, in the other formats a file without a
+/// profile is. The file is written to a temporary in the same folder, synced and renamed: a reader sees the old file or
+/// the new one, never half of one.
 ///
 /// # Shape
 /// (3, H, W) as RGB or (1, H, W) as grey; any float type, on any device.
 ///
 /// # Errors
-/// An unknown extension, a folder that cannot be written, a picture with NaN or infinite values, a wrong shape.
+/// An unknown extension, a folder that cannot be written, a picture with NaN or infinite values, a wrong shape, a text that
+/// cannot be stored.
 pub fn save_image_with(picture: &Tensor, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+    save_image_alpha(picture, None, path, options)
+}
+
+/// Writes a picture with its alpha, both in [0, 1], as [`load_image_alpha`](crate::load_image_alpha) gives them; otherwise as
+/// [`save_image_with`].
+///
+/// Colours are not multiplied with alpha. JPEG and BMP have no alpha ([`keeps_alpha`] tells): there the picture is laid over
+/// [`SaveOptions::background`].
+///
+/// # Shape
+/// (3, H, W) or (1, H, W), and alpha (1, H, W).
+///
+/// # Errors
+/// As [`save_image_with`]; alpha of another size.
+pub fn save_image_alpha(
+    picture: &Tensor,
+    alpha: Option<&Tensor>,
+    path: impl AsRef<Path>,
+    options: &SaveOptions,
+) -> Result<()> {
     let path = path.as_ref();
     let format = format_of(path)?;
-    let buffer = to_buffer(picture, path, options.depth, format)?;
+    let planes = Planes::new(picture, alpha, path)?;
     write_whole(path, |file| {
         let mut out = BufWriter::new(file);
-        let encoded = match format {
-            ImageFormat::Jpeg => buffer.write_with_encoder(JpegEncoder::new_with_quality(
-                &mut out,
-                options.jpeg_quality.clamp(1, 100),
-            )),
-            _ => buffer.write_to(&mut out, format),
-        };
-        encoded.map_err(|e| match e {
-            image::ImageError::IoError(e) => not_writable(path, e),
-            e => Error::Encode { path: path.to_path_buf(), reason: one_line(e) },
-        })?;
+        match format {
+            ImageFormat::Png => crate::png::write(&planes, &mut out, path, options),
+            ImageFormat::Tiff => crate::tiff::write(&planes, &mut out, path, options),
+            _ => write_at_once(&planes, &mut out, path, format, options),
+        }?;
         out.flush().map_err(|e| not_writable(path, e))
     })
 }
@@ -80,7 +103,10 @@ pub fn save_image_with(picture: &Tensor, path: impl AsRef<Path>, options: &SaveO
 /// # Errors
 /// A wrong shape, NaN or infinite values.
 pub fn encode_png(picture: &Tensor) -> Result<Vec<u8>> {
-    encode(picture, "picture.png", ImageFormat::Png, |buffer, out| buffer.write_to(out, ImageFormat::Png))
+    let path = Path::new("picture.png");
+    let mut out = Vec::new();
+    crate::png::write(&Planes::new(picture, None, path)?, &mut out, path, &SaveOptions::default())?;
+    Ok(out)
 }
 
 /// A picture in [0, 1] as the bytes of a JPEG, for reports whose size counts; `quality` is 1 to 100.
@@ -91,22 +117,19 @@ pub fn encode_png(picture: &Tensor) -> Result<Vec<u8>> {
 /// # Errors
 /// A wrong shape, NaN or infinite values.
 pub fn encode_jpeg(picture: &Tensor, quality: u8) -> Result<Vec<u8>> {
-    encode(picture, "picture.jpg", ImageFormat::Jpeg, |buffer, out| {
-        buffer.write_with_encoder(JpegEncoder::new_with_quality(out, quality.clamp(1, 100)))
-    })
+    let (path, mut out) = (Path::new("picture.jpg"), Cursor::new(Vec::new()));
+    let options = SaveOptions { jpeg_quality: quality, ..SaveOptions::default() };
+    write_at_once(&Planes::new(picture, None, path)?, &mut out, path, ImageFormat::Jpeg, &options)?;
+    Ok(out.into_inner())
 }
 
-/// `name` stands for the picture in errors.
-fn encode(
-    picture: &Tensor,
-    name: &str,
-    format: ImageFormat,
-    write: impl FnOnce(&DynamicImage, &mut Cursor<Vec<u8>>) -> image::ImageResult<()>,
-) -> Result<Vec<u8>> {
-    let mut out = Cursor::new(Vec::new());
-    write(&to_buffer(picture, Path::new(name), BitDepth::Eight, format)?, &mut out)
-        .map_err(|e| Error::Encode { path: name.into(), reason: one_line(e) })?;
-    Ok(out.into_inner())
+/// Whether a file of this name would keep the alpha of a picture: PNG, WebP and TIFF do.
+pub fn keeps_alpha(path: impl AsRef<Path>) -> bool {
+    format_of(path.as_ref()).is_ok_and(has_alpha)
+}
+
+fn has_alpha(format: ImageFormat) -> bool {
+    matches!(format, ImageFormat::Png | ImageFormat::WebP | ImageFormat::Tiff)
 }
 
 /// Finds out, before any work is done, whether [`save_image`] to this path could succeed. Leaves nothing behind.
@@ -128,7 +151,7 @@ fn format_of(path: &Path) -> Result<ImageFormat> {
     ImageFormat::from_extension(&extension).ok_or_else(unknown)
 }
 
-fn not_writable(path: &Path, error: std::io::Error) -> Error {
+pub(crate) fn not_writable(path: &Path, error: std::io::Error) -> Error {
     Error::NotWritable { path: path.to_path_buf(), reason: one_line(error) }
 }
 
@@ -169,46 +192,39 @@ fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> Result<()>
     Ok(())
 }
 
-fn to_buffer(picture: &Tensor, path: &Path, depth: BitDepth, format: ImageFormat) -> Result<DynamicImage> {
-    let (c, h, w) = picture.dims3()?;
-    if (c != 1 && c != 3) || h == 0 || w == 0 {
-        return Err(Error::Tensor(candle_core::Error::Msg(format!(
-            "{}: a picture is (3, H, W) or (1, H, W) with at least one pixel, not ({c}, {h}, {w})",
-            path.display()
-        ))));
-    }
-    let planes = picture.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    if planes.iter().any(|v| !v.is_finite()) {
-        return Err(Error::NonFinite { path: path.to_path_buf() });
-    }
-    let sixteen = depth == BitDepth::Sixteen && matches!(format, ImageFormat::Png | ImageFormat::Tiff);
-    // WebP's encoder has no grey: repeat it.
-    let channels = if c == 1 && format == ImageFormat::WebP { 3 } else { c };
-    let (w32, h32) = (w as u32, h as u32);
-    let built = if sixteen {
-        let raw = interleave(&planes, c, channels, |v| (v * 65535.0).round() as u16);
-        if channels == 3 {
-            ImageBuffer::<Rgb<u16>, _>::from_raw(w32, h32, raw).map(DynamicImage::from)
-        } else {
-            ImageBuffer::<Luma<u16>, _>::from_raw(w32, h32, raw).map(DynamicImage::from)
-        }
-    } else {
-        let raw = interleave(&planes, c, channels, |v| (v * 255.0).round() as u8);
-        if channels == 3 {
-            ImageBuffer::<Rgb<u8>, _>::from_raw(w32, h32, raw).map(DynamicImage::from)
-        } else {
-            ImageBuffer::<Luma<u8>, _>::from_raw(w32, h32, raw).map(DynamicImage::from)
-        }
-    };
-    built.ok_or_else(|| Error::Encode {
+/// JPEG, WebP and BMP, whose encoders take the whole picture with 8 bits.
+fn write_at_once(
+    planes: &Planes,
+    out: &mut (impl Write + Seek),
+    path: &Path,
+    format: ImageFormat,
+    options: &SaveOptions,
+) -> Result<()> {
+    let too_large = |_| Error::Encode {
         path: path.to_path_buf(),
-        reason: format!("{w}x{h} is too large for an image file"),
+        reason: format!("{}x{} is too large for an image file", planes.width, planes.height),
+    };
+    let size =
+        (u32::try_from(planes.width).map_err(too_large)?, u32::try_from(planes.height).map_err(too_large)?);
+    let alpha = planes.has_alpha() && has_alpha(format);
+    // WebP's encoder has no grey of its own: repeat it.
+    let colors = if format == ImageFormat::WebP { 3 } else { planes.colors };
+    let layout = Layout { colors, alpha, background: options.background };
+    let mut bytes = Vec::<u8>::new();
+    planes.interleave(0..planes.width * planes.height, layout, &mut bytes)?;
+    let color = match (colors, alpha) {
+        (1, _) => ExtendedColorType::L8,
+        (_, false) => ExtendedColorType::Rgb8,
+        (_, true) => ExtendedColorType::Rgba8,
+    };
+    let written = match format {
+        ImageFormat::Jpeg => JpegEncoder::new_with_quality(out, options.jpeg_quality.clamp(1, 100))
+            .write_image(&bytes, size.0, size.1, color),
+        ImageFormat::WebP => WebPEncoder::new_lossless(out).write_image(&bytes, size.0, size.1, color),
+        _ => BmpEncoder::new(out).write_image(&bytes, size.0, size.1, color),
+    };
+    written.map_err(|e| match e {
+        image::ImageError::IoError(e) => not_writable(path, e),
+        e => Error::Encode { path: path.to_path_buf(), reason: one_line(e) },
     })
-}
-
-fn interleave<T>(planes: &[f32], c: usize, channels: usize, quantise: impl Fn(f32) -> T) -> Vec<T> {
-    let area = planes.len() / c;
-    (0..area * channels)
-        .map(|i| quantise(planes[(i % channels).min(c - 1) * area + i / channels].clamp(0.0, 1.0)))
-        .collect()
 }

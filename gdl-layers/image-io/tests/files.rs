@@ -255,3 +255,61 @@ fn folders() {
     assert_eq!(folder.load(2).unwrap().dims(), [3, 3, 4]);
     assert!(folder.load(3).is_err());
 }
+
+#[test]
+fn patterns_in_natural_order() {
+    let d = dir();
+    let at = |name: &str| d.path().join(name);
+    std::fs::create_dir(at("b")).unwrap();
+    for name in
+        ["f10.png", "f2.png", "f1.PNG", "f02.png", "g.jpg", "odd[1].png", "b/f3.png", "2.png", "10.png"]
+    {
+        save_image(&picture(2, 2), at(name)).unwrap();
+    }
+    std::fs::write(at("f5.txt"), "").unwrap();
+    std::fs::write(at(".f4.png"), "").unwrap();
+    std::fs::create_dir(at("f6.png")).unwrap();
+    let names = |pattern: &str| -> Vec<String> {
+        let found = expand_pattern(at(pattern)).unwrap();
+        found.iter().map(|p| p.strip_prefix(d.path()).unwrap().to_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(names("f*.png"), ["f02.png", "f2.png", "f10.png"]);
+    assert_eq!(names("f?.*"), ["f1.PNG", "f2.png"]);
+    assert_eq!(names("**/f[0-9].*"), ["b/f3.png", "f1.PNG", "f2.png"]);
+    // A folder and a single file, also one whose name looks like a pattern.
+    let all = ["2.png", "10.png", "f1.PNG", "f02.png", "f2.png", "f10.png", "g.jpg", "odd[1].png"];
+    assert_eq!(names("."), all);
+    assert_eq!(names("odd[1].png"), ["odd[1].png"]);
+    assert!(matches!(error(expand_pattern(at("z*.png")), "z*.png"), Error::NoMatch { .. }));
+    assert!(matches!(error(expand_pattern(at("***/x")), "***/x"), Error::BadPattern { .. }));
+    assert!(matches!(error(expand_pattern(at("z.png")), "z.png"), Error::NotFound { .. }));
+}
+
+#[test]
+fn one_pixel_and_sixteen_work_in_every_format() {
+    let d = dir();
+    for ext in EXTENSIONS {
+        for side in [1, 16] {
+            for c in [1, 3] {
+                let path = d.path().join(format!("p.{ext}"));
+                let x = picture(side, side).narrow(0, 0, c).unwrap();
+                save_image(&x, &path).unwrap();
+                assert_eq!(load(&path).unwrap().dims(), [3, side, side], "{ext}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_profile_that_unpacks_into_too_much_is_left_packed() {
+    let mut png = Vec::new();
+    let mut info = png::Info::with_size(1, 1);
+    info.icc_profile = Some(vec![0; 80 << 20].into());
+    let mut writer = png::Encoder::with_info(&mut png, info).unwrap().write_header().unwrap();
+    writer.write_image_data(&[51]).unwrap();
+    writer.finish().unwrap();
+    assert!(png.len() < 1 << 20);
+    // More than the 64 MiB that a file may unpack into beside its pixels: the profile does not count.
+    let x = decode_image(&png, "bomb.png", &LoadOptions::default()).unwrap();
+    assert_eq!(values(&x), [0.2; 3]);
+}
