@@ -3,8 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use gdl_cyclegan::{
-    CycleGanConfig, DiscriminatorConfig, Error, Event, GeneratorConfig, Length, Method, OnFailure, Rollback,
-    Step, Symptom, Trainer, TrainerConfig,
+    CycleGanConfig, DiscriminatorConfig, Error, Event, GeneratorConfig, KeepBest, Length, Method, Metric,
+    OnFailure, Rollback, Step, Symptom, Trainer, TrainerConfig,
 };
 use gdl_tests::assert_bitwise;
 use gdl_train::{OnExisting, ParamStore, RunDir, load_tensors};
@@ -172,16 +172,24 @@ fn it_goes_back_so_often_and_no_more() {
     assert_eq!((steps.len(), rollbacks.len()), (1, 0));
 }
 
-/// Adam would go on with an infinite second moment, and never move that weight again.
+/// Adam would go on with an infinite second moment, and never move that weight again. It is seen before anybody looks at what
+/// has come of it.
 #[test]
 fn a_gradient_without_bounds_is_named() {
     let mut config = tiny(3);
     (config.model.lambda_a, config.model.lambda_b) = (1e34, 1e34);
-    (config.guard.snapshot_every, config.guard.rollbacks) = (1, 0);
-    let (_, _, end) = run(&mut Trainer::new(config, &DEV).unwrap(), 0, |_| ());
-    let Err(Error::Failed { failure, .. }) = end else { panic!("{end:?}") };
-    let Symptom::Gradient { key, .. } = &failure.symptom else { panic!("{failure:?}") };
-    assert!(failure.step == 1 && key.starts_with("net_G_A.model."), "{failure}");
+    config.guard.rollbacks = 0;
+    let mut kept = config.clone();
+    kept.guard.snapshot_every = 1;
+    let mut shown = config.clone();
+    shown.sample_every = 1;
+    config.keep_best = Some(KeepBest { every: 1, count: Some(1), ..KeepBest::by(Metric::Psnr) });
+    for config in [kept, shown, config] {
+        let (_, _, end) = run(&mut Trainer::new(config, &DEV).unwrap(), 0, |_| ());
+        let Err(Error::Failed { failure, .. }) = end else { panic!("{end:?}") };
+        let Symptom::Gradient { key, .. } = &failure.symptom else { panic!("{failure:?}") };
+        assert!(failure.step == 1 && key.starts_with("net_G_A.model."), "{failure}");
+    }
 }
 
 /// Networks that are dead from the start, and a rate at which nothing moves.

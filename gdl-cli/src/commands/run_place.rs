@@ -68,6 +68,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// What a run of this kind is trained and used with.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::CycleGan => "gdl cyclegan",
+            Self::Pix2Pix => "gdl pix2pix",
+            Self::Text => "gdl text",
+        }
+    }
+
     /// Refuses a run of another command, which the library could only call unreadable. What is no run at all, the
     /// library says better.
     pub(crate) fn check(self, run: &Path) -> Result<()> {
@@ -80,11 +89,7 @@ impl Kind {
             _ => None,
         });
         if let Some(kind) = kind {
-            let [is, wanted] = [kind, self].map(|kind| match kind {
-                Self::CycleGan => "gdl cyclegan",
-                Self::Pix2Pix => "gdl pix2pix",
-                Self::Text => "gdl text",
-            });
+            let [is, wanted] = [kind, self].map(Self::command);
             ensure!(
                 kind == self,
                 "{}: is a run of `{is} train`; use it with `{is}`, or name a run of `{wanted} train`",

@@ -2,17 +2,16 @@
 
 use crate::{
     commands::{
-        Context, Kind, RunPlace,
-        translation::{self, CourseArgs, KeepBestArgs, NetworkArgs},
+        Context, Kind,
+        translation::{self, CourseArgs, KeepBestArgs, NetworkArgs, Request},
         values,
     },
     console::UsageError,
 };
 use anyhow::Result;
 use clap::Args;
-use gdl_cyclegan::{CycleGanConfig, DataConfig, DataSpec, NETS, Pretrained, Trainer, TrainerConfig};
+use gdl_cyclegan::{CycleGan, CycleGanConfig, DataConfig, DataSpec, NETS, Pretrained, TrainerConfig};
 use gdl_patchgan::GanLoss;
-use gdl_train::OnExisting;
 use std::path::PathBuf;
 
 /// Flags of `gdl cyclegan train`.
@@ -107,43 +106,18 @@ impl TrainArgs {
         let keep_best = self.keep_best.config(context)?;
         Ok(TrainerConfig { keep_best, ..self.course.training(model, data) })
     }
-
-    /// The networks to begin with, if any were given.
-    fn pretrained(&self, context: &Context) -> Result<Option<Pretrained>> {
-        if self.init_from.is_empty() {
-            return Ok(None);
-        }
-        let pretrained = Pretrained::open(&self.init_from, &NETS)?;
-        let nets: Vec<_> = pretrained.nets().collect();
-        context.verbosity.say(format_args!("begins with {}", nets.join(", ")));
-        Ok(Some(pretrained))
-    }
-
-    fn create(&self, context: &Context) -> Result<Trainer> {
-        let pretrained = self.pretrained(context)?;
-        let config = self.config(pretrained.as_ref(), context)?;
-        let (out, device, refuse) = (&self.out, &context.device, OnExisting::Refuse);
-        Ok(match &pretrained {
-            Some(nets) => Trainer::create_from(out, config, nets, refuse, device)?,
-            None => Trainer::create(out, config, refuse, device)?,
-        })
-    }
 }
 
 /// Runs `gdl cyclegan train`.
 pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
-    let place = RunPlace::look(&args.out);
-    if args.resume {
-        Kind::CycleGan.check(&args.out)?;
-        let trainer = Trainer::resume(&args.out, &context.device)?;
-        return translation::finish(trainer, &place, &args.out, "gdl cyclegan", context);
-    }
-    for spec in [&args.a, &args.b, &args.val_a, &args.val_b].into_iter().flatten() {
-        translation::check_pictures(spec)?;
-    }
-    if args.dry_run {
-        let config = args.config(args.pretrained(context)?.as_ref(), context)?;
-        return translation::dry_run(Trainer::new(config, &context.device)?, context);
-    }
-    translation::finish(args.create(context)?, &place, &args.out, "gdl cyclegan", context)
+    let request = Request {
+        kind: Kind::CycleGan,
+        out: &args.out,
+        data: [&args.a, &args.b, &args.val_a, &args.val_b].into_iter().flatten().collect(),
+        init_from: &args.init_from,
+        nets: &NETS,
+        resume: args.resume,
+        dry_run: args.dry_run,
+    };
+    translation::train::<CycleGan>(&request, |nets| args.config(nets, context), context)
 }

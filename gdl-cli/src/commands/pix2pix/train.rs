@@ -3,8 +3,8 @@
 use super::eval::DirectionName;
 use crate::{
     commands::{
-        Context, Kind, RunPlace,
-        translation::{self, CourseArgs, KeepBestArgs, NetworkArgs},
+        Context, Kind,
+        translation::{self, CourseArgs, KeepBestArgs, NetworkArgs, Request},
         values,
     },
     console::UsageError,
@@ -12,10 +12,9 @@ use crate::{
 use anyhow::Result;
 use clap::Args;
 use gdl_cyclegan::{
-    AlignedConfig, DataSpec, PIX2PIX_NETS, Pix2PixConfig, Pix2PixTrainer, Pix2PixTrainerConfig, Pretrained,
+    AlignedConfig, DataSpec, PIX2PIX_NETS, Pix2Pix, Pix2PixConfig, Pix2PixTrainerConfig, Pretrained,
 };
 use gdl_patchgan::GanLoss;
-use gdl_train::OnExisting;
 use std::path::PathBuf;
 
 /// Flags of `gdl pix2pix train`.
@@ -106,43 +105,18 @@ impl TrainArgs {
         let keep_best = self.keep_best.config(context)?;
         Ok(Pix2PixTrainerConfig { keep_best, ..self.course.training(model, data) })
     }
-
-    /// The networks to begin with, if any were given.
-    fn pretrained(&self, context: &Context) -> Result<Option<Pretrained>> {
-        if self.init_from.is_empty() {
-            return Ok(None);
-        }
-        let pretrained = Pretrained::open(&self.init_from, &PIX2PIX_NETS)?;
-        let nets: Vec<_> = pretrained.nets().collect();
-        context.verbosity.say(format_args!("begins with {}", nets.join(", ")));
-        Ok(Some(pretrained))
-    }
-
-    fn create(&self, context: &Context) -> Result<Pix2PixTrainer> {
-        let pretrained = self.pretrained(context)?;
-        let config = self.config(pretrained.as_ref(), context)?;
-        let (out, device, refuse) = (&self.out, &context.device, OnExisting::Refuse);
-        Ok(match &pretrained {
-            Some(nets) => Pix2PixTrainer::create_from(out, config, nets, refuse, device)?,
-            None => Pix2PixTrainer::create(out, config, refuse, device)?,
-        })
-    }
 }
 
 /// Runs `gdl pix2pix train`.
 pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
-    let place = RunPlace::look(&args.out);
-    if args.resume {
-        Kind::Pix2Pix.check(&args.out)?;
-        let trainer = Pix2PixTrainer::resume(&args.out, &context.device)?;
-        return translation::finish(trainer, &place, &args.out, "gdl pix2pix", context);
-    }
-    for spec in [&args.pairs, &args.val_pairs].into_iter().flatten() {
-        translation::check_pictures(spec)?;
-    }
-    if args.dry_run {
-        let config = args.config(args.pretrained(context)?.as_ref(), context)?;
-        return translation::dry_run(Pix2PixTrainer::new(config, &context.device)?, context);
-    }
-    translation::finish(args.create(context)?, &place, &args.out, "gdl pix2pix", context)
+    let request = Request {
+        kind: Kind::Pix2Pix,
+        out: &args.out,
+        data: [&args.pairs, &args.val_pairs].into_iter().flatten().collect(),
+        init_from: &args.init_from,
+        nets: &PIX2PIX_NETS,
+        resume: args.resume,
+        dry_run: args.dry_run,
+    };
+    translation::train::<Pix2Pix>(&request, |nets| args.config(nets, context), context)
 }

@@ -14,13 +14,13 @@ mod train;
 pub(crate) use bar::TrainingBar;
 pub(crate) use convert::{ConvertArgs, convert};
 pub(crate) use course::CourseArgs;
-pub(crate) use dry_run::dry_run;
+use dry_run::dry_run;
 pub(crate) use export::export_onnx;
 pub(crate) use keep_best::{KeepBestArgs, WhichArgs};
 pub(crate) use networks::NetworkArgs;
 pub(crate) use pictures::{Pictures, TileArgs};
 pub(crate) use scores::{Distances, Likeness, Network, ScoreArgs, ScoreBar};
-pub(crate) use train::{check_pictures, finish};
+pub(crate) use train::{Request, check_pictures, train};
 
 /// Every flag of the shared sets, for those that exclude them.
 pub(crate) fn settings() -> Vec<&'static str> {

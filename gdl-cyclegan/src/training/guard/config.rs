@@ -16,7 +16,7 @@ pub enum OnFailure {
 /// How a training is watched over.
 ///
 /// What counts as a failure: a loss that is not finite, at once; a weight or a moment of Adam that is not, when the state is
-/// looked at, which it is before it is kept in memory, shown as samples or written as a checkpoint; and, for
+/// looked at, which it is before it is kept in memory, shown as samples, scored or written as a checkpoint; and, for
 /// [`collapse_after`](Self::collapse_after) steps in a row,
 ///
 /// - a discriminator's loss below 0.0001 (not with wgangp, whose losses have no bottom): it tells real from translated
@@ -29,8 +29,8 @@ pub enum OnFailure {
 pub struct GuardConfig {
     /// What happens then; a rollback.
     pub on_failure: OnFailure,
-    /// Steps between two states that are kept in memory to go back to; 100. Each step with a checkpoint is one too. One state
-    /// is kept at a time; with both moments it takes three times the weights' memory.
+    /// Steps between two states that are kept in memory to go back to; 100. A state that is looked at for another reason is kept too.
+    /// One is kept at a time; with both moments it takes three times the weights' memory.
     pub snapshot_every: u64,
     /// How often a training goes back before it stops; 3.
     pub rollbacks: u32,

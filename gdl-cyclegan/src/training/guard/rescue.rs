@@ -57,9 +57,14 @@ impl<M: Method> Training<M> {
         if let Some(failure) = self.guard.observe(step.step, &vitals, config.guard.collapse_after) {
             return Err(self.failed(failure));
         }
+        let looked_at = [
+            config.guard.snapshot_every,
+            config.checkpoint_every,
+            config.sample_every,
+            config.keep_best.as_ref().map_or(0, |keep| keep.every),
+        ];
         let due = |every: u64| every > 0 && step.step.is_multiple_of(every);
-        let kept = [config.guard.snapshot_every, config.checkpoint_every];
-        if kept.into_iter().any(due) || due(config.sample_every) || step.step == step.total {
+        if looked_at.into_iter().any(due) || step.step == step.total {
             self.keep_good()?;
         }
         Ok(step)
