@@ -32,10 +32,9 @@ pub type Pix2PixTrainer = Training<Pix2Pix>;
 /// Trains by one of the [`Method`]s, with or without a run directory to keep it in.
 ///
 /// A run directory is that of [`RunDir`]; the weights have the reference's names behind the network's (`net_G_A.model.1.weight`),
-/// and `samples/step-N.png` are sheets as of [`Method::sheet`]. A [`RunLog`] keeps the metrics and shows them with the samples on
-/// `index.html`. Stopped after N steps and resumed for M, a training
-/// gives exactly what N+M steps at once give, on the same machine and device. Pictures are read and augmented by a thread of
-/// their own while the step before is computed.
+/// and `samples/step-N.png` are sheets as of [`Method::sheet`]. A [`RunLog`] keeps the metrics and shows them with the
+/// samples on `index.html`. Stopped after N steps and resumed for M, a training gives exactly what N+M steps at once give, on
+/// the same machine and device. Pictures are read and augmented by a thread of their own while the step before is computed.
 ///
 /// A step is one of the optimizers: it takes [`accumulate`](crate::TrainingConfig::accumulate) batches, and all that counts steps
 /// counts these. A training in which a number is no longer finite or a network collapses goes back to its last good state, or
