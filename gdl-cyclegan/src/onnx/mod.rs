@@ -1,6 +1,7 @@
 //! A generator as an ONNX file.
 
 mod lower;
+mod norms;
 mod proto;
 
 use crate::{Direction, Error, Generator, Result};
