@@ -64,11 +64,22 @@ fn styles_come_from_files_folders_and_the_program() {
 fn every_option_changes_the_picture() {
     let dir = stocked();
     dir.write("mask.png", dir.read("style.png"));
-    let paint = |more: &str| {
-        dir.succeeds(&format!("nst content.png style.png -o out.png {SMALL} --min-scale 16 --quiet {more}"));
+    let paint_at = |base: &str, more: &str| {
+        let weights = "--weights small.safetensors --size 32 --quiet";
+        dir.succeeds(&format!("nst content.png style.png -o out.png {weights} {base} {more}"));
         dir.read("out.png")
     };
-    let plain = paint("");
+    let plain = paint_at("--steps 3 --min-scale 16", "");
+    // One flag of the base's own in place of what it says.
+    assert!(paint_at("--steps 3", "--min-scale 32") != plain, "--min-scale");
+    assert!(paint_at("--min-scale 16", "--steps 6 --optimizer lbfgs") != plain, "--optimizer");
+    // At one scale, so that there is a history.
+    let lbfgs = paint_at("--min-scale 32", "--steps 8 --optimizer lbfgs");
+    for flags in ["--lbfgs-history 1", "--no-clamp"] {
+        let changed = paint_at("--min-scale 32", &format!("--steps 8 --optimizer lbfgs {flags}"));
+        assert!(changed != lbfgs, "{flags}");
+    }
+    let paint = |more: &str| paint_at("--steps 3 --min-scale 16", more);
     for flags in [
         "--style-loss gram",
         "--style-loss covariance",
@@ -95,15 +106,11 @@ fn every_option_changes_the_picture() {
         "--init style-stats",
         "--init recoloured",
         "--init style.png",
-        "--min-scale 32",
         "--scale-factor 1.9",
         "--iterations 2",
         "--iterations 2 --initial-iterations 4",
         "--step-size 0.1",
         "--avg-decay 0.3",
-        "--steps 6 --optimizer lbfgs",
-        "--steps 6 --optimizer lbfgs --lbfgs-history 1",
-        "--steps 6 --optimizer lbfgs --no-clamp",
     ] {
         assert!(paint(flags) != plain, "{flags}");
     }
