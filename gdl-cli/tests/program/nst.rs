@@ -73,7 +73,15 @@ fn every_option_changes_the_picture() {
     // One flag of the base's own in place of what it says.
     assert!(paint_at("--steps 3", "--min-scale 32") != plain, "--min-scale");
     assert!(paint_at("--min-scale 16", "--steps 6 --optimizer lbfgs") != plain, "--optimizer");
-    // At one scale, so that there is a history.
+    let even = paint_at("--min-scale 16", "--iterations 2");
+    assert!(even != plain, "--iterations");
+    assert!(
+        paint_at("--min-scale 16", "--iterations 2 --initial-iterations 4") != even,
+        "--initial-iterations"
+    );
+    // At one scale, so that there is something to average, and a history.
+    let averaged = paint_at("--min-scale 32 --steps 5", "");
+    assert!(paint_at("--min-scale 32 --steps 5", "--avg-decay 0.3") != averaged, "--avg-decay");
     let lbfgs = paint_at("--min-scale 32", "--steps 8 --optimizer lbfgs");
     for flags in ["--lbfgs-history 1", "--no-clamp"] {
         let changed = paint_at("--min-scale 32", &format!("--steps 8 --optimizer lbfgs {flags}"));
@@ -107,10 +115,7 @@ fn every_option_changes_the_picture() {
         "--init recoloured",
         "--init style.png",
         "--scale-factor 1.9",
-        "--iterations 2",
-        "--iterations 2 --initial-iterations 4",
         "--step-size 0.1",
-        "--avg-decay 0.3",
     ] {
         assert!(paint(flags) != plain, "{flags}");
     }
