@@ -40,7 +40,10 @@ impl Samples {
                 out.iter_mut().zip(&v[start..end]).for_each(|(o, &v)| *o = f32::from(v) / 65535.0)
             }
             // `max` then `min`: a NaN in a float TIFF becomes black instead of spreading.
-            Self::F32(v) => out.iter_mut().zip(&v[start..end]).for_each(|(o, &v)| *o = v.max(0.0).min(1.0)),
+            Self::F32(v) => out
+                .iter_mut()
+                .zip(&v[start..end])
+                .for_each(|(o, &v)| *o = if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) }),
         }
     }
 
