@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Paint and write from data inside the program, and show it all on one page
     Demo(demo::DemoArgs),
     /// Neural style transfer: paint one picture in the style of others
-    Nst(nst::NstArgs),
+    Nst(Box<nst::NstArgs>),
     /// CycleGAN: train on two unpaired folders of pictures, translate between them
     #[command(subcommand)]
     Cyclegan(cyclegan::CycleGanCommand),

@@ -39,7 +39,7 @@ impl Samples {
             Self::U16(v) => {
                 out.iter_mut().zip(&v[start..end]).for_each(|(o, &v)| *o = f32::from(v) / 65535.0)
             }
-            // `max` then `min`: a NaN in a float TIFF becomes black instead of spreading.
+            // A NaN in a float TIFF becomes black instead of spreading.
             Self::F32(v) => out
                 .iter_mut()
                 .zip(&v[start..end])
