@@ -82,7 +82,7 @@ fn cmyk_without_a_profile_is_paper_under_ink() {
 fn damaged_profiles_never_panic_and_leave_the_pixels() {
     let fixture = fixture();
     let options = LoadOptions::default();
-    for (name, every) in [("adobe.tif", 3), ("cmyk.tif", 101), ("cmyk.jpg", 103), ("p3.jpg", 11)] {
+    for (name, every) in [("adobe.tif", 7), ("cmyk.tif", 101), ("cmyk.jpg", 103), ("p3.jpg", 11)] {
         let good = bytes(&fixture, name);
         for i in (0..good.len()).step_by(every) {
             let mut bad = good.clone();
