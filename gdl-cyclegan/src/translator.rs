@@ -1,8 +1,8 @@
 use crate::round_trip::to_picture;
 use crate::training::load_nets;
 use crate::{
-    Error, Generator, GeneratorConfig, NETS, NetFile, PIX2PIX_NETS, Pix2PixTrainerConfig, Result, RunWeights,
-    Tiles, TrainerConfig, onnx, tiles,
+    Error, Generator, GeneratorConfig, NETS, NetFile, NormKind, PIX2PIX_NETS, Pix2PixTrainerConfig, Result,
+    RunWeights, Tiles, TrainerConfig, onnx, tiles,
 };
 use candle_core::{DType, Device, Tensor};
 use gdl_image_io::Range;
@@ -45,6 +45,10 @@ impl fmt::Display for Direction {
 
 /// One trained generator, for pictures of any size.
 ///
+/// A generator with batch norm was trained on small batches, often of one picture, each normed by its own statistics; what it has
+/// learnt goes with these, and running statistics only come near them. So it norms each picture by the picture's own, as the
+/// reference's `test.py` does (dropout aside, which is off); [`by_running_statistics`](Self::by_running_statistics) is its `--eval`.
+///
 /// # Example
 /// ```no_run
 /// use candle_core::Device;
@@ -59,6 +63,8 @@ impl fmt::Display for Direction {
 #[derive(Debug)]
 pub struct Translator {
     generator: Generator,
+    /// With batch norm by its running statistics, where the network has it.
+    by_running_statistics: Option<Generator>,
     device: Device,
 }
 
@@ -118,8 +124,7 @@ impl Translator {
     ) -> Result<Self> {
         let (weights, _) = load_tensors(path, device)?;
         let load = |store: &ParamStore| load_nets(path, &weights, &[(net, store)], known);
-        let generator = standing(path, config, device, load)?;
-        Ok(Self::new(generator, device))
+        Self::standing(path, config, device, load)
     }
 
     /// The generator in a file of its own, of the reference's or one converted; see [`NetFile`].
@@ -128,8 +133,7 @@ impl Translator {
     /// When the file cannot be read or holds no generator.
     pub fn open(file: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let file = NetFile::open(file)?;
-        let generator = standing(file.path(), &file.generator()?, device, |store| file.load_into(store))?;
-        Ok(Self::new(generator, device))
+        Self::standing(file.path(), &file.generator()?, device, |store| file.load_into(store))
     }
 
     /// A copy of a network that is being trained, by the store of its weights.
@@ -138,13 +142,41 @@ impl Translator {
         let (path, load) = (Path::new("the generator"), |copy: &ParamStore| {
             Ok(copy.load_tensors("the generator", &weights)?)
         });
-        let generator = standing(path, config, device, load)?;
-        Ok(Self::new(generator, device))
+        Self::standing(path, config, device, load)
     }
 
-    /// From a generator that is in memory.
+    /// From loaded weights that are no variables: nothing of what the networks compute is kept for gradients.
+    fn standing(
+        path: &Path,
+        config: &GeneratorConfig,
+        device: &Device,
+        load: impl FnOnce(&ParamStore) -> Result<()>,
+    ) -> Result<Self> {
+        let store = ParamStore::new(DType::F32, device, 0);
+        Generator::new(config, None, store.vb())?;
+        load(&store)?;
+        if let Some((key, value)) = first_not_finite(&store.tensors())? {
+            return Err(Error::NotFinite { what: format!("{}: the weight {key}", path.display()), value });
+        }
+        store.freeze("");
+        let loaded = Generator::new(config, None, store.vb())?;
+        if config.norm != NormKind::Batch {
+            return Ok(Self::new(loaded, device));
+        }
+        let by_its_own = Generator::new(&config.clone().norm(NormKind::InstanceAffine), None, store.vb())?;
+        Ok(Self { by_running_statistics: Some(loaded), ..Self::new(by_its_own, device) })
+    }
+
+    /// From a generator that is in memory, as it computes outside of training.
     pub fn new(generator: Generator, device: &Device) -> Self {
-        Self { generator, device: device.clone() }
+        Self { generator, by_running_statistics: None, device: device.clone() }
+    }
+
+    /// The same, with batch norm by its running statistics from training instead of the picture's own. Without batch norm there
+    /// is no difference.
+    pub fn by_running_statistics(self) -> Self {
+        let generator = self.by_running_statistics.unwrap_or(self.generator);
+        Self { generator, by_running_statistics: None, device: self.device }
     }
 
     /// The generator.
@@ -177,7 +209,20 @@ impl Translator {
     /// When the picture has another shape, the side of the tiles is 0, or the temporary file cannot be written, and
     /// [`Error::NotFinite`] when the translation is no picture.
     pub fn translate_tiled(&self, picture: &Tensor, tiles: &Tiles) -> Result<Tensor> {
-        tiles::translate(&self.generator, picture, tiles, &self.device)
+        self.translate_tiled_with(picture, tiles, |_| ())
+    }
+
+    /// [`translate_tiled`](Self::translate_tiled), telling after each tile or strip which share of them is done, up to 1.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn translate_tiled_with(
+        &self,
+        picture: &Tensor,
+        tiles: &Tiles,
+        mut progress: impl FnMut(f64),
+    ) -> Result<Tensor> {
+        tiles::translate(&self.generator, picture, tiles, &self.device, &mut progress)
     }
 
     /// Writes the generator as an ONNX file (operators of version 17), for other programs to run. Whole or not at all.
@@ -186,7 +231,8 @@ impl Translator {
     /// network's out_channels; height and width must be multiples of [`GeneratorConfig::multiple`] and at least
     /// [`GeneratorConfig::min_size`], which [`translate`](Self::translate) sees to by itself. The file says so in its
     /// metadata: `input_range`, `output_range`, `multiple`, `min_size`, `direction` where one is given, and `generator`,
-    /// the configuration as JSON. There is no dropout in it, and batch norm goes by its running statistics.
+    /// the configuration as JSON. There is no dropout in it; batch norm goes as in
+    /// [`translate`](Self::translate).
     ///
     /// # Errors
     /// When the file cannot be written, or would be of 2 GiB or more.
@@ -204,21 +250,4 @@ pub(crate) fn translated(y: &Tensor) -> Result<Tensor> {
         Some(value) => Err(Error::NotFinite { what: "the translation".into(), value }),
         None => Ok(to_picture(y)?),
     }
-}
-
-/// A generator with loaded weights that are no variables: nothing of what it computes is kept for gradients.
-fn standing(
-    path: &Path,
-    config: &GeneratorConfig,
-    device: &Device,
-    load: impl FnOnce(&ParamStore) -> Result<()>,
-) -> Result<Generator> {
-    let store = ParamStore::new(DType::F32, device, 0);
-    Generator::new(config, None, store.vb())?;
-    load(&store)?;
-    if let Some((key, value)) = first_not_finite(&store.tensors())? {
-        return Err(Error::NotFinite { what: format!("{}: the weight {key}", path.display()), value });
-    }
-    store.freeze("");
-    Ok(Generator::new(config, None, store.vb())?)
 }

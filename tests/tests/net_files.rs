@@ -8,6 +8,7 @@ use gdl_cyclegan::{
     CycleGan, CycleGanConfig, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Method, NETS,
     NetFile, NormKind, PIX2PIX_NETS, Pix2PixConfig, Pretrained, Translator, Upsampling,
 };
+use gdl_image_io::Range;
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
 use gdl_train::{ParamStore, load_pth, save_pth};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,30 @@ fn a_translator_opens_a_file() {
     let translator = Translator::open(reference("old_net_G.pth"), &DEV).unwrap();
     let picture = Tensor::full(0.5f32, (3, 21, 34), &DEV).unwrap();
     assert_eq!(translator.translate(&picture).unwrap().dims(), [3, 21, 34]);
+}
+
+#[test]
+fn a_translator_norms_a_picture_by_its_own_statistics_or_by_the_running_ones() {
+    let file = NetFile::open(reference("unet_net_G.pth")).unwrap();
+    let config = file.generator().unwrap();
+    assert_eq!(config.norm, NormKind::Batch);
+    let store = ParamStore::new(DType::F32, &DEV, 0);
+    let generator = Generator::new(&config, None, store.vb()).unwrap();
+    file.load_into(&store).unwrap();
+    let side = config.min_size();
+    let picture = Tensor::rand(0f32, 1f32, (3, side, side), &DEV).unwrap();
+    let x = Range::Symmetric.from_unit(&picture.unsqueeze(0).unwrap()).unwrap();
+    let as_computed = |train| {
+        Range::Symmetric.to_unit(&generator.forward_t(&x, train).unwrap().squeeze(0).unwrap()).unwrap()
+    };
+    // Before the statistics move with the forward pass of a training.
+    let (running, own) = (as_computed(false), as_computed(true));
+    let translator = Translator::open(reference("unet_net_G.pth"), &DEV).unwrap();
+    assert_close(&translator.translate(&picture).unwrap(), &own, 1e-6, 1e-6, "its own");
+    let translator = translator.by_running_statistics();
+    assert_bitwise(&translator.translate(&picture).unwrap(), &running, "the running ones");
+    let apart = (own - running).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(apart > 1e-3, "the same translation twice: {apart}");
 }
 
 #[test]

@@ -105,7 +105,10 @@ fn there_are_no_seams() {
     let (h, w, side) = (160, 192, 32);
     let picture = picture(h, w);
     let whole = translator.translate(&picture).unwrap();
-    let tiled = translator.translate_tiled(&picture, &Tiles::new(side)).unwrap();
+    let mut shares = Vec::new();
+    let tiled =
+        translator.translate_tiled_with(&picture, &Tiles::new(side), |share| shares.push(share)).unwrap();
+    assert!(shares.is_sorted() && shares.len() > 1 && shares.last() == Some(&1.0), "{shares:?}");
     let (mut border, mut inside) = ((0f64, 0), (0f64, 0));
     for (i, d) in differences(&tiled, &whole).into_iter().enumerate() {
         let at_border = |n: usize| (n + 1) % side < 2;

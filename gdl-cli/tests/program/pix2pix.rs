@@ -28,7 +28,11 @@ fn pairs_train_and_single_pictures_are_translated() {
     dir.succeeds("pix2pix translate run content.png --out tiles --tile 16 --quiet");
     assert_eq!(dir.size("tiles/content.png"), (31, 40));
     dir.succeeds("pix2pix export run --out model.onnx --quiet");
-    assert!(dir.read("model.onnx").windows(18).any(|name| name == b"BatchNormalization"));
+    assert!(dir.read("model.onnx").windows(21).any(|name| name == b"InstanceNormalization"));
+    dir.succeeds("pix2pix export run --out running.onnx --eval --quiet");
+    assert!(dir.read("running.onnx").windows(18).any(|name| name == b"BatchNormalization"));
+    dir.succeeds("pix2pix translate run content.png --out running --eval --quiet");
+    assert!(dir.read("running/content.png") != dir.read("made/content.png"));
     let score = dir.succeeds("pix2pix eval run pairs --quiet").stdout;
     let score: serde_json::Value = serde_json::from_str(&score).unwrap();
     assert_eq!(score["count"], 3);

@@ -195,6 +195,23 @@ fn the_best_weights_are_kept_and_used() {
 }
 
 #[test]
+fn what_the_score_has_no_use_for_is_refused() {
+    let dir = Dir::stocked();
+    for (flags, named) in [
+        ("--keep-best loss --val-a a", "--val-a"),
+        ("--keep-best loss --val-count 3", "--val-count"),
+        ("--keep-best psnr --val-weights random", "--val-weights"),
+        ("--keep-best ssim --val-tap relu1_1", "--val-tap"),
+    ] {
+        dir.misused(
+            &format!("cyclegan train --a a --b b --out run {SMALL} {flags}"),
+            &[named, "leave it out"],
+        );
+    }
+    dir.misused("pix2pix train --pairs a --out run --keep-best loss --val-pairs a", &["--val-pairs"]);
+}
+
+#[test]
 fn a_killed_training_keeps_its_best() {
     let dir = Dir::stocked();
     // Scores between the checkpoints: the losses since the last one have to be kept too.

@@ -58,6 +58,7 @@ pub(crate) fn translate(
     picture: &Tensor,
     tiles: &Tiles,
     device: &Device,
+    progress: &mut dyn FnMut(f64),
 ) -> Result<Tensor> {
     let (channels, h, w) = picture.dims3()?;
     if tiles.side == 0 {
@@ -71,7 +72,7 @@ pub(crate) fn translate(
         );
         return Err(candle_core::Error::Msg(message).into());
     }
-    with_values(picture, |pixels| run(generator, (pixels, h, w), tiles, device))?
+    with_values(picture, |pixels| run(generator, (pixels, h, w), tiles, device, progress))?
 }
 
 /// The same of a picture's values, plane by plane.
@@ -80,6 +81,7 @@ fn run(
     (pixels, h, w): (&[f32], usize, usize),
     tiles: &Tiles,
     device: &Device,
+    progress: &mut dyn FnMut(f64),
 ) -> Result<Tensor> {
     let channels = generator.config().in_channels;
     let (pad, mode) = generator.padding(h, w);
@@ -100,7 +102,8 @@ fn run(
     };
     let graph = generator.graph();
     let side = tiles.side.next_multiple_of(generator.config().multiple());
-    let mut sweeps = Sweeps::new(&graph, (tall, wide), side, &part, Rows::new(tiles.memory), device);
+    let mut sweeps =
+        Sweeps::new(&graph, (tall, wide), side, &part, Rows::new(tiles.memory), device, progress);
     sweeps.prepare()?;
     let out_channels = generator.config().out_channels;
     let mut made = vec![0f32; out_channels * h * w];

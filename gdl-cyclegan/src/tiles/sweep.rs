@@ -28,6 +28,21 @@ pub(super) struct Sweeps<'a> {
     device: &'a Device,
     maps: BTreeMap<NodeId, Map>,
     moments: BTreeMap<NodeId, Moments>,
+    done: Done<'a>,
+}
+
+/// Tells how much of the work is done, by the parts that it is done in.
+struct Done<'a> {
+    parts: usize,
+    of: usize,
+    tell: &'a mut dyn FnMut(f64),
+}
+
+impl Done<'_> {
+    fn one_more(&mut self) {
+        self.parts += 1;
+        (self.tell)(self.parts as f64 / self.of.max(1) as f64);
+    }
 }
 
 impl<'a> Sweeps<'a> {
@@ -38,9 +53,15 @@ impl<'a> Sweeps<'a> {
         picture: &'a dyn Fn(&Rect) -> Result<Tensor>,
         rows: Rows,
         device: &'a Device,
+        tell: &'a mut dyn FnMut(f64),
     ) -> Self {
         let (maps, moments) = (BTreeMap::new(), BTreeMap::new());
-        Self { graph, size, side, picture, rows, device, maps, moments }
+        let done = Done { parts: 0, of: 0, tell };
+        let mut sweeps = Self { graph, size, side, picture, rows, device, maps, moments, done };
+        let last = (size.0.div_ceil(side)) * (size.1.div_ceil(side));
+        let before: usize = sweeps.targets().into_iter().map(|id| sweeps.parts(graph.node(id)).count()).sum();
+        sweeps.done.of = before + last;
+        sweeps
     }
 
     /// Everything but the translation itself: the maps that it needs, and all statistics.
@@ -69,6 +90,7 @@ impl<'a> Sweeps<'a> {
                 if let Some(map) = &mut map {
                     map.push(&y, &mut self.rows)?;
                 }
+                self.done.one_more();
             }
             for id in read_up {
                 if let Some(mut map) = self.maps.remove(&id) {
@@ -83,12 +105,13 @@ impl<'a> Sweeps<'a> {
 
     /// The translation of a part of the picture, tile by tile.
     pub(super) fn finish(
-        &self,
+        &mut self,
         part: &Rect,
         mut take: impl FnMut(&Rect, &Tensor) -> Result<()>,
     ) -> Result<()> {
         for rect in part.tiles(self.side, self.side) {
             take(&rect, &self.compute(self.graph.last(), &rect)?)?;
+            self.done.one_more();
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use gdl_kernels::Activation;
 ///
 /// # Parameters
 ///
-/// Those of [`BatchNorm2d`] with [`NormKind::Batch`], else none.
+/// Those of [`BatchNorm2d`] with [`NormKind::Batch`], its `weight` and `bias` with [`NormKind::InstanceAffine`], else none.
 ///
 /// # Example
 ///
@@ -56,10 +56,10 @@ impl Norm2d {
     pub fn new(config: &NormConfig, vb: VarBuilder) -> Result<Self> {
         let &NormConfig { kind, channels, activation, init } = config;
         let norm = match kind {
-            NormKind::Instance | NormKind::Keras => {
+            NormKind::Instance | NormKind::InstanceAffine | NormKind::Keras => {
                 let config = match kind {
                     NormKind::Keras => InstanceNormConfig::keras_contrib(channels, false),
-                    _ => InstanceNormConfig::new(channels),
+                    _ => InstanceNormConfig::new(channels).affine(kind == NormKind::InstanceAffine),
                 };
                 let config = config.activation(activation);
                 Norm::Instance(InstanceNorm2d::new(&config, vb)?)

@@ -69,13 +69,16 @@ impl BatchNormConfig {
 
 /// Which norm a network has, by its name in the reference implementation (`--norm`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum NormKind {
     /// Each channel of each image by itself, without learnt parameters; the default.
     #[default]
     Instance,
     /// Each channel of the batch, with learnt scale and shift, and running statistics for inference.
     Batch,
+    /// Each channel of each image by itself, with learnt scale and shift: what [`Batch`](Self::Batch) computes in training on
+    /// batches of one image.
+    InstanceAffine,
     /// No norm.
     None,
     /// Instance norm as of Keras-contrib, which adds 1e-3 to the deviation: that of the book's networks, not the reference's.

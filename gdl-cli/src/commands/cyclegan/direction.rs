@@ -1,9 +1,12 @@
 //! `--direction`, and the generator that it picks.
 
-use crate::{commands::Context, console::UsageError};
+use crate::{
+    commands::{Context, translation::TrainedArgs},
+    console::UsageError,
+};
 use anyhow::Result;
 use clap::ValueEnum;
-use gdl_cyclegan::{Direction, RunWeights, Translator};
+use gdl_cyclegan::{Direction, Translator};
 use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,19 +21,21 @@ pub(super) enum DirectionName {
 pub(super) fn open(
     run: &Path,
     direction: Option<DirectionName>,
-    weights: RunWeights,
+    trained: &TrainedArgs,
     context: &Context,
 ) -> Result<(Translator, Option<Direction>)> {
+    let weights = trained.weights_of(run)?;
     if run.is_file() {
         if direction.is_some() {
             let message = format!("{}: a file holds one network; leave --direction out", run.display());
             return Err(UsageError(message).into());
         }
-        return Ok((Translator::open(run, &context.device)?, None));
+        return Ok((trained.normed(Translator::open(run, &context.device)?), None));
     }
     let direction = match direction {
         Some(DirectionName::Ba) => Direction::BtoA,
         Some(DirectionName::Ab) | None => Direction::AtoB,
     };
-    Ok((Translator::load_with(run, weights, direction, &context.device)?, Some(direction)))
+    let translator = Translator::load_with(run, weights, direction, &context.device)?;
+    Ok((trained.normed(translator), Some(direction)))
 }

@@ -3,7 +3,7 @@
 use super::direction::{DirectionName, open};
 use crate::commands::{
     Context, Kind,
-    translation::{self, Distances, Likeness, Network, ScoreArgs, ScoreBar, WhichArgs},
+    translation::{self, Distances, Likeness, Network, ScoreArgs, ScoreBar, TrainedArgs},
     values,
 };
 use anyhow::Result;
@@ -38,7 +38,7 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     scores: ScoreArgs,
     #[command(flatten)]
-    which: WhichArgs,
+    trained: TrainedArgs,
 }
 
 /// The line of JSON.
@@ -95,10 +95,9 @@ pub(super) fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
         (None, true) => vec![DirectionName::Ab],
         (None, false) => vec![DirectionName::Ab, DirectionName::Ba],
     };
-    let weights = args.which.of(&args.run)?;
     let translators = wanted.into_iter().map(|direction| {
         let of_run = (!is_file).then_some(direction);
-        Ok((direction, open(&args.run, of_run, weights, context)?.0))
+        Ok((direction, open(&args.run, of_run, &args.trained, context)?.0))
     });
     let translators = translators.collect::<Result<Vec<_>>>()?;
 

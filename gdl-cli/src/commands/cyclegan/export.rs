@@ -3,7 +3,7 @@
 use super::direction::{DirectionName, open};
 use crate::commands::{
     Context, Kind,
-    translation::{WhichArgs, export_onnx},
+    translation::{TrainedArgs, export_onnx},
 };
 use anyhow::Result;
 use clap::Args;
@@ -22,12 +22,12 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_enum)]
     direction: Option<DirectionName>,
     #[command(flatten)]
-    which: WhichArgs,
+    trained: TrainedArgs,
 }
 
 /// Runs `gdl cyclegan export`.
 pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<()> {
     Kind::CycleGan.check(&args.run)?;
-    let (translator, direction) = open(&args.run, args.direction, args.which.of(&args.run)?, context)?;
+    let (translator, direction) = open(&args.run, args.direction, &args.trained, context)?;
     export_onnx(&translator, &args.out, direction, context)
 }

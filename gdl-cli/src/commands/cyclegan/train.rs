@@ -103,7 +103,9 @@ impl TrainArgs {
             flip: !self.course.no_flip,
             ..DataConfig::new(a, b)
         };
-        let keep_best = self.keep_best.config(context)?;
+        let keep_best = self
+            .keep_best
+            .config(&[("--val-a", self.val_a.is_some()), ("--val-b", self.val_b.is_some())], context)?;
         Ok(TrainerConfig { keep_best, ..self.course.training(model, data) })
     }
 }

@@ -3,7 +3,7 @@
 use super::direction::{DirectionName, open};
 use crate::commands::{
     Context, Kind,
-    translation::{Pictures, TileArgs, WhichArgs},
+    translation::{Pictures, TileArgs, TrainedArgs},
 };
 use anyhow::Result;
 use clap::Args;
@@ -28,13 +28,13 @@ pub(crate) struct TranslateArgs {
     #[arg(long, value_enum)]
     direction: Option<DirectionName>,
     #[command(flatten)]
-    which: WhichArgs,
+    trained: TrainedArgs,
 }
 
 /// Runs `gdl cyclegan translate`.
 pub(super) fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
     Kind::CycleGan.check(&args.run)?;
     let pictures = Pictures::plan(&args.inputs, &args.out)?;
-    let (translator, _) = open(&args.run, args.direction, args.which.of(&args.run)?, context)?;
+    let (translator, _) = open(&args.run, args.direction, &args.trained, context)?;
     pictures.translate(&translator, &args.tiles, context)
 }

@@ -4,7 +4,7 @@ use super::translate::open;
 use crate::{
     commands::{
         Context, Kind,
-        translation::{Distances, Likeness, Network, ScoreArgs, ScoreBar, WhichArgs},
+        translation::{Distances, Likeness, Network, ScoreArgs, ScoreBar, TrainedArgs},
         values,
     },
     console::UsageError,
@@ -58,7 +58,7 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     scores: ScoreArgs,
     #[command(flatten)]
-    which: WhichArgs,
+    trained: TrainedArgs,
 }
 
 /// The line of JSON.
@@ -87,7 +87,7 @@ struct Sets {
 pub(super) fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
     let set = test_set(args)?;
-    let translator = open(&args.run, args.which.of(&args.run)?, context)?;
+    let translator = open(&args.run, &args.trained, context)?;
     let judge = args.weights.as_ref().map(|weights| args.scores.judge(weights, context)).transpose()?;
     if let Some(judge) = &judge {
         judge.check([&set.inputs, &set.real], context)?;

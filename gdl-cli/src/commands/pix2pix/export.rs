@@ -3,7 +3,7 @@
 use super::translate::open;
 use crate::commands::{
     Context, Kind,
-    translation::{WhichArgs, export_onnx},
+    translation::{TrainedArgs, export_onnx},
 };
 use anyhow::Result;
 use clap::Args;
@@ -21,13 +21,13 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "FILE.onnx")]
     out: PathBuf,
     #[command(flatten)]
-    which: WhichArgs,
+    trained: TrainedArgs,
 }
 
 /// Runs `gdl pix2pix export`.
 pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
-    let translator = open(&args.run, args.which.of(&args.run)?, context)?;
+    let translator = open(&args.run, &args.trained, context)?;
     let direction = match args.run.is_file() {
         true => None,
         false => Some(RunDir::open(&args.run)?.config::<Pix2PixTrainerConfig>()?.data.direction),

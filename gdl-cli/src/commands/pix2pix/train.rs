@@ -102,7 +102,7 @@ impl TrainArgs {
             flip: !self.course.no_flip,
             ..AlignedConfig::new(pairs)
         };
-        let keep_best = self.keep_best.config(context)?;
+        let keep_best = self.keep_best.config(&[("--val-pairs", self.val_pairs.is_some())], context)?;
         Ok(Pix2PixTrainerConfig { keep_best, ..self.course.training(model, data) })
     }
 }

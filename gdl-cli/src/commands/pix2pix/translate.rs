@@ -2,11 +2,11 @@
 
 use crate::commands::{
     Context, Kind,
-    translation::{Pictures, TileArgs, WhichArgs},
+    translation::{Pictures, TileArgs, TrainedArgs},
 };
 use anyhow::Result;
 use clap::Args;
-use gdl_cyclegan::{RunWeights, Translator};
+use gdl_cyclegan::Translator;
 use std::path::{Path, PathBuf};
 
 /// Flags of `gdl pix2pix translate`.
@@ -24,20 +24,21 @@ pub(crate) struct TranslateArgs {
     #[command(flatten)]
     tiles: TileArgs,
     #[command(flatten)]
-    which: WhichArgs,
+    trained: TrainedArgs,
 }
 
 /// Runs `gdl pix2pix translate`.
 pub(super) fn translate(args: &TranslateArgs, context: &Context) -> Result<()> {
     Kind::Pix2Pix.check(&args.run)?;
     let pictures = Pictures::plan(&args.inputs, &args.out)?;
-    pictures.translate(&open(&args.run, args.which.of(&args.run)?, context)?, &args.tiles, context)
+    pictures.translate(&open(&args.run, &args.trained, context)?, &args.tiles, context)
 }
 
 /// The generator of a run, or of a file.
-pub(super) fn open(run: &Path, weights: RunWeights, context: &Context) -> Result<Translator> {
-    Ok(match run.is_file() {
+pub(super) fn open(run: &Path, trained: &TrainedArgs, context: &Context) -> Result<Translator> {
+    let weights = trained.weights_of(run)?;
+    Ok(trained.normed(match run.is_file() {
         true => Translator::open(run, &context.device)?,
         false => Translator::load_pix2pix_with(run, weights, &context.device)?,
-    })
+    }))
 }

@@ -77,10 +77,10 @@ pub(crate) struct CourseArgs {
     /// Epochs between two falls of --lr_policy step; steps, with --steps
     #[arg(long = "lr_decay_iters", value_name = "N", default_value_t = 50, value_parser = values::count)]
     lr_decay_iters: usize,
-    /// Steps between two checkpoints, from which --resume goes on
+    /// Steps between two checkpoints, from which --resume goes on (the reference counts pictures)
     #[arg(long, visible_alias = "save_latest_freq", value_name = "N", default_value_t = 1000, value_parser = values::count)]
     checkpoint_every: usize,
-    /// Steps between two sheets of samples, in RUN/samples and on the page; 0 for none
+    /// Steps between two sheets of samples, in RUN/samples and on the page; 0 for none (the reference counts pictures)
     #[arg(long, visible_alias = "display_freq", value_name = "N", default_value_t = 500)]
     sample_every: usize,
     /// Write no page RUN/index.html

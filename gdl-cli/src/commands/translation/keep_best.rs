@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result};
 use clap::Args;
-use gdl_cyclegan::{FeatureWeights, KeepBest, Metric, RunWeights};
+use gdl_cyclegan::{FeatureWeights, KeepBest, Metric, RunWeights, Translator};
 use gdl_vgg::{Arch, Tap};
 use std::path::Path;
 
@@ -28,17 +28,29 @@ pub(crate) struct KeepBestArgs {
     #[arg(long, value_name = "N", value_parser = values::count, requires = "keep_best")]
     val_count: Option<usize>,
     /// Network for --keep-best kid and fid, as --weights of eval
-    #[arg(long, value_name = "FILE|vgg19|vgg16|random", default_value = "vgg19", requires = "keep_best")]
-    val_weights: String,
+    /// [default: vgg19]
+    #[arg(long, value_name = "FILE|vgg19|vgg16|random", requires = "keep_best")]
+    val_weights: Option<String>,
     /// Where in it they look, as --tap of eval
     #[arg(long, value_name = "TAP", requires = "keep_best")]
     val_tap: Option<Tap>,
 }
 
 impl KeepBestArgs {
-    /// What was asked for. The network's weights are fetched when they are needed and not there.
-    pub(crate) fn config(&self, context: &Context) -> Result<Option<KeepBest>> {
+    /// What was asked for; `pictures` are the flags of validation pictures, and whether they were given. The network's weights are
+    /// fetched when they are needed and not there.
+    pub(crate) fn config(&self, pictures: &[(&str, bool)], context: &Context) -> Result<Option<KeepBest>> {
         let Some(metric) = self.keep_best else { return Ok(None) };
+        let network = [("--val-weights", self.val_weights.is_some()), ("--val-tap", self.val_tap.is_some())];
+        let unused: &[&[_]] = match metric {
+            Metric::Kid | Metric::Fid => &[],
+            Metric::Loss => &[pictures, &[("--val-count", self.val_count.is_some())], &network],
+            _ => &[&network],
+        };
+        if let Some((flag, _)) = unused.iter().copied().flatten().find(|(_, given)| *given) {
+            let message = format!("{flag}: --keep-best {metric} has no use for it; leave it out");
+            return Err(UsageError(message).into());
+        }
         let weights = match metric {
             Metric::Kid | Metric::Fid => Some(self.weights(context)?),
             _ => None,
@@ -54,7 +66,7 @@ impl KeepBestArgs {
 
     /// Where the network's weights are, from where a resumed training takes them too.
     fn weights(&self, context: &Context) -> Result<FeatureWeights> {
-        let name = self.val_weights.as_str();
+        let name = self.val_weights.as_deref().unwrap_or("vgg19");
         let arch = match name {
             vgg::RANDOM => return Ok(FeatureWeights::Random),
             "vgg16" => Arch::Vgg16,
@@ -87,5 +99,28 @@ impl WhichArgs {
             return Err(UsageError(message).into());
         }
         Ok(if self.best { RunWeights::Best } else { RunWeights::Last })
+    }
+}
+
+/// Which trained generator is used, and how.
+#[derive(Debug, Args)]
+pub(crate) struct TrainedArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    /// Let batch norm go by its running statistics from training, instead of those of the picture; for networks trained on large
+    /// batches
+    #[arg(long)]
+    eval: bool,
+}
+
+impl TrainedArgs {
+    /// The weights of that run; of a single network's file there is nothing to choose.
+    pub(crate) fn weights_of(&self, run: &Path) -> Result<RunWeights> {
+        self.which.of(run)
+    }
+
+    /// The loaded generator, norming as asked for.
+    pub(crate) fn normed(&self, translator: Translator) -> Translator {
+        if self.eval { translator.by_running_statistics() } else { translator }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use convert::{ConvertArgs, convert};
 pub(crate) use course::CourseArgs;
 use dry_run::dry_run;
 pub(crate) use export::export_onnx;
-pub(crate) use keep_best::{KeepBestArgs, WhichArgs};
+pub(crate) use keep_best::{KeepBestArgs, TrainedArgs, WhichArgs};
 pub(crate) use networks::NetworkArgs;
 pub(crate) use pictures::{Pictures, TileArgs};
 pub(crate) use scores::{Distances, Likeness, Network, ScoreArgs, ScoreBar};

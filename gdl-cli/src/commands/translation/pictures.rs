@@ -57,7 +57,9 @@ impl Pictures {
             let picture = load_image(input, &LoadOptions::default())?;
             let options = SaveOptions { depth: image_depth(input)?, ..SaveOptions::default() };
             let translated = match tiles.tile {
-                Some(side) => translator.translate_tiled(&picture, &Tiles::new(side)),
+                Some(side) => translator.translate_tiled_with(&picture, &Tiles::new(side), |share| {
+                    progress.at(done as u64, format!("{} {:.0}%", output.display(), 100.0 * share));
+                }),
                 None => translator.translate(&picture),
             };
             save_image_with(&translated.with_context(|| input.display().to_string())?, output, &options)?;
