@@ -1,30 +1,17 @@
-//! `gdl text`: language models.
+//! `gdl text train`.
 
-use super::{Context, Kind, RunPlace, values};
-use crate::{console::UsageError, progress::Progress};
+use super::{
+    super::{Context, Kind, RunPlace, values},
+    corpus,
+};
+use crate::progress::Progress;
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use gdl_text::{
-    Corpus, Event, GenerateConfig, Length, ModelConfig, Split, Stemming, TextModel, TokenizerConfig,
-    TrainConfig, Trainer,
+    Event, GenerateConfig, Length, ModelConfig, Split, Stemming, TokenizerConfig, TrainConfig, Trainer,
 };
 use gdl_train::{OnExisting, RunDir, report::ReportOptions};
-use std::{
-    io::{self, Write},
-    ops::ControlFlow,
-    path::PathBuf,
-};
-
-/// What to do with a language model.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TextCommand {
-    /// Train a recurrent language model on a text
-    Train(TrainArgs),
-    /// Loss, perplexity and bits per character of a trained model on a text
-    Eval(EvalArgs),
-    /// Write with a trained model
-    Generate(GenerateArgs),
-}
+use std::{ops::ControlFlow, path::PathBuf};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Level {
@@ -122,42 +109,6 @@ pub(crate) struct TrainArgs {
     resume: bool,
 }
 
-/// Flags of `gdl text eval`.
-#[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
-pub(crate) struct EvalArgs {
-    /// A run's directory
-    #[arg(value_name = "RUN")]
-    run: PathBuf,
-    /// A UTF-8 text file, or builtin:fables
-    #[arg(value_name = "FILE")]
-    file: String,
-    /// Print one JSON object instead of a table
-    #[arg(long)]
-    json: bool,
-}
-
-/// Flags of `gdl text generate`.
-#[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
-pub(crate) struct GenerateArgs {
-    /// A run's directory
-    #[arg(value_name = "RUN")]
-    run: PathBuf,
-    /// Text to go on from [default: a line end]
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    prompt: String,
-    /// Number of tokens to write
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = values::count)]
-    length: usize,
-    /// 0 always takes the likeliest token; 1 draws from the model's own distribution
-    #[arg(long, value_name = "T", default_value_t = 0.7, value_parser = values::non_negative)]
-    temperature: f64,
-    /// Seed of the draws
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-}
-
 impl TrainArgs {
     /// How long to train, where it was said.
     fn length(&self) -> Option<Length> {
@@ -198,28 +149,10 @@ impl TrainArgs {
     }
 }
 
-/// Runs `gdl text …`.
-pub(crate) fn run(command: &TextCommand, context: &Context) -> Result<()> {
-    match command {
-        TextCommand::Train(args) => train(args, context),
-        TextCommand::Eval(args) => eval(args, context),
-        TextCommand::Generate(args) => generate(args, context),
-    }
-}
-
-/// The text that an argument names: a file, or the fables inside the program.
-fn corpus(name: &str) -> Result<Corpus> {
-    match name.strip_prefix("builtin:") {
-        Some("fables") => Ok(Corpus::fables()?),
-        Some(_) => Err(UsageError(format!("{name}: no such text; there is builtin:fables")).into()),
-        None => Ok(Corpus::read(name)?),
-    }
-}
-
 /// Tokens of a sample.
 const SAMPLE: usize = 300;
 
-fn train(args: &TrainArgs, context: &Context) -> Result<()> {
+pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
     let corpus = corpus(&args.corpus)?;
     let place = RunPlace::look(&args.out);
@@ -264,18 +197,18 @@ fn train(args: &TrainArgs, context: &Context) -> Result<()> {
 
 /// The bar of a training, with its loss and its rate.
 #[derive(Debug)]
-pub(super) struct TrainingBar {
-    pub(super) progress: Progress,
+pub(crate) struct TrainingBar {
+    pub(crate) progress: Progress,
 }
 
 impl TrainingBar {
-    pub(super) fn new(context: &Context, name: &str, trainer: &Trainer) -> Self {
+    pub(crate) fn new(context: &Context, name: &str, trainer: &Trainer) -> Self {
         let total = trainer.steps_done() + trainer.steps_left();
         Self { progress: Progress::new(context.verbosity, name, total as u64) }
     }
 
     /// Shows what has happened.
-    pub(super) fn show(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Step { report, tokens_per_second, .. } => self.progress.at(
                 report.step as u64,
@@ -291,44 +224,4 @@ impl TrainingBar {
             _ => {}
         }
     }
-}
-
-fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
-    Kind::Text.check(&args.run)?;
-    let model = TextModel::load(&args.run, &context.device)?;
-    let report = model.eval(&corpus(&args.file)?)?;
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&report)?)?;
-    } else {
-        writeln!(out, "tokens         {} ({} unknown)", report.tokens, report.unknown)?;
-        writeln!(out, "loss           {:.4} nats per token", report.loss)?;
-        writeln!(out, "perplexity     {:.3}", report.perplexity)?;
-        writeln!(out, "bits per char  {:.4}", report.bits_per_char)?;
-    }
-    Ok(())
-}
-
-fn generate(args: &GenerateArgs, context: &Context) -> Result<()> {
-    Kind::Text.check(&args.run)?;
-    let model = TextModel::load(&args.run, &context.device)?;
-    let config = GenerateConfig {
-        prompt: args.prompt.clone(),
-        length: args.length,
-        temperature: args.temperature,
-        seed: args.seed,
-        ..GenerateConfig::default()
-    };
-    let mut out = io::stdout().lock();
-    // The prompt is written once the model has accepted it: with the first piece.
-    let (mut started, mut failed) = (false, Ok(()));
-    model.generate(&config, |piece| {
-        let head = if started { "" } else { args.prompt.as_str() };
-        started = true;
-        failed = write!(out, "{head}{piece}").and_then(|()| out.flush());
-        if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    failed?;
-    writeln!(out)?;
-    Ok(())
 }

@@ -1,0 +1,42 @@
+//! `gdl text`: language models.
+
+mod eval;
+mod generate;
+mod train;
+
+pub(super) use train::TrainingBar;
+
+use super::Context;
+use crate::console::UsageError;
+use anyhow::Result;
+use clap::Subcommand;
+use gdl_text::Corpus;
+
+/// What to do with a language model.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TextCommand {
+    /// Train a recurrent language model on a text
+    Train(train::TrainArgs),
+    /// Loss, perplexity and bits per character of a trained model on a text
+    Eval(eval::EvalArgs),
+    /// Write with a trained model
+    Generate(generate::GenerateArgs),
+}
+
+/// Runs `gdl text …`.
+pub(crate) fn run(command: &TextCommand, context: &Context) -> Result<()> {
+    match command {
+        TextCommand::Train(args) => train::train(args, context),
+        TextCommand::Eval(args) => eval::eval(args, context),
+        TextCommand::Generate(args) => generate::generate(args, context),
+    }
+}
+
+/// The text that an argument names: a file, or the fables inside the program.
+fn corpus(name: &str) -> Result<Corpus> {
+    match name.strip_prefix("builtin:") {
+        Some("fables") => Ok(Corpus::fables()?),
+        Some(_) => Err(UsageError(format!("{name}: no such text; there is builtin:fables")).into()),
+        None => Ok(Corpus::read(name)?),
+    }
+}
