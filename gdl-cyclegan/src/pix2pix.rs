@@ -273,10 +273,13 @@ impl Method for Pix2Pix {
     /// Rows of picture, translation and truth.
     fn sheet(&self, pairs: &[(Tensor, Tensor)]) -> Result<Tensor> {
         let device = self.stores[0].device();
+        // As a trained one translates: batch norm by the picture's own statistics.
+        let translator = Translator::copy(&self.config.generator, &self.stores[0])?;
         let rows = pairs
             .iter()
             .map(|(a, b)| {
-                let fake = self.generator.translate(&a.unsqueeze(0)?.to_device(device)?)?.squeeze(0)?;
+                let x = a.unsqueeze(0)?.to_device(device)?;
+                let fake = translator.generator().translate(&x)?.squeeze(0)?;
                 Ok(vec![to_picture(a)?, to_picture(&fake)?, to_picture(b)?])
             })
             .collect::<candle_core::Result<Vec<_>>>()?;
