@@ -18,6 +18,7 @@ pub mod report;
 mod run_dir;
 mod schedule;
 mod tensors;
+mod weight_average;
 
 pub use atomic::atomic_write;
 pub use checkpoint::Checkpoint;
@@ -38,3 +39,4 @@ pub use pth::{is_pth, load_pth, save_pth};
 pub use run_dir::{OnExisting, RunDir};
 pub use schedule::Schedule;
 pub use tensors::{Tensors, load_tensors, save_tensors};
+pub use weight_average::WeightAverage;

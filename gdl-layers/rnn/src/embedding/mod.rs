@@ -6,6 +6,7 @@ mod reference;
 use candle_core::{DType, Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use gdl_kernels::init;
+use gdl_kernels::rng::Dropout;
 use serde::{Deserialize, Serialize};
 
 /// What an [`Embedding`] is made of.
@@ -70,6 +71,22 @@ impl Embedding {
             bail!("Embedding: vocab_size and size must be at least 1, got {vocab_size} and {size}")
         }
         Ok(Self { weight: vb.get_with_hints((vocab_size, size), "weight", init::normal(0., 1.))? })
+    }
+
+    /// The table with whole vectors dropped, as `dropout` draws, and the others scaled up: what is dropped is a token, wherever it
+    /// occurs until the next call.
+    ///
+    /// # Errors
+    ///
+    /// Those of making the mask.
+    ///
+    /// # Source
+    ///
+    /// Gal and Ghahramani 2015, <https://arxiv.org/abs/1512.05287>; `embedded_dropout` of AWD-LSTM.
+    pub fn dropped(&self, dropout: &Dropout) -> Result<Self> {
+        let rows = self.weight.dim(0)?;
+        let mask = dropout.mask((rows, 1), self.weight.dtype(), self.weight.device())?;
+        Ok(Self { weight: self.weight.broadcast_mul(&mask)? })
     }
 
     /// The table (`vocab_size`, `size`).

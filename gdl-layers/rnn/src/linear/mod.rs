@@ -3,8 +3,9 @@
 mod cpu;
 pub(crate) mod reference;
 
+use crate::Embedding;
 use candle_core::{DType, Module, Result, Tensor, bail};
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 use gdl_kernels::init;
 
 /// A linear layer, x W^T + b, as [`linear`] builds it.
@@ -47,6 +48,22 @@ pub fn linear(inputs: usize, outputs: usize, vb: VarBuilder<'_>) -> Result<Linea
 }
 
 impl Linear {
+    /// The layer that scores each token of a table by the product with its vector, which it shares; its `bias` starts at 0.
+    ///
+    /// # Errors
+    ///
+    /// When the bias is wrongly shaped.
+    ///
+    /// # Source
+    ///
+    /// Press and Wolf 2016, *Using the Output Embedding to Improve Language Models*,
+    /// <https://arxiv.org/abs/1608.05859>; Inan et al. 2016, <https://arxiv.org/abs/1611.01462>.
+    pub fn tied(table: &Embedding, vb: VarBuilder<'_>) -> Result<Self> {
+        let weight = table.weight().clone();
+        let bias = vb.get_with_hints(weight.dim(0)?, "bias", Init::Const(0.))?;
+        Ok(Self { weight, bias })
+    }
+
     /// The weight (`outputs`, `inputs`).
     pub fn weight(&self) -> &Tensor {
         &self.weight

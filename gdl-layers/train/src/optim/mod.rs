@@ -17,7 +17,7 @@ use candle_core::backprop::GradStore;
 use gdl_kernels::Gradients;
 
 /// An optimizer that takes one step along given gradients.
-pub trait Optimizer: Stateful {
+pub trait Optimizer: Stateful + std::fmt::Debug {
     /// Changes every variable that has a gradient in `grads`; the others, and their states, stay as they are.
     ///
     /// # Errors
