@@ -1,12 +1,15 @@
-use crate::{Corpus, CorpusMark, Error, Length, Result, State, Tokenizer, TrainConfig, Trainer};
+use crate::trainer::{Average, Judged};
+use crate::{
+    Corpus, CorpusMark, Error, Length, OptimizerKind, Result, State, Tokenizer, TrainConfig, Trainer,
+};
 use candle_core::Device;
 use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 const KIND: &str = "language-model";
-const OPTIMIZER: &str = "adam";
 const STATE: &str = "recurrent-state";
+const AVERAGE: &str = "average";
 
 /// `config.json` of a run: all it takes to build the model again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +63,20 @@ impl RunConfig {
 struct Progress {
     length: Length,
     dropout: RngState,
+    #[serde(default)]
+    judged: Judged,
+    /// Steps in the mean of the weights, once that counts.
+    #[serde(default)]
+    averaged: Option<u64>,
+}
+
+/// The optimizer's name in a checkpoint.
+fn optimizer_name(config: &TrainConfig) -> &'static str {
+    match config.optimizer {
+        OptimizerKind::Adam => "adam",
+        OptimizerKind::RmsProp => "rmsprop",
+        OptimizerKind::Sgd | OptimizerKind::NtAsgd => "sgd",
+    }
 }
 
 fn tokenizer_path(run: &Path) -> PathBuf {
@@ -89,12 +106,20 @@ impl Trainer {
     /// # Errors
     /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
     pub fn save(&self, run: &RunDir) -> Result<()> {
-        let progress = Progress { length: self.config.length, dropout: self.rng.state() };
+        let progress = Progress {
+            length: self.config.length,
+            dropout: self.rng.state(),
+            judged: self.judged.clone(),
+            averaged: self.average.as_ref().map(|average| average.weights.count()),
+        };
         let mut checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
-            .with_optimizer(OPTIMIZER, &self.optimizer)?
+            .with_optimizer(optimizer_name(&self.config), &*self.optimizer)?
             .with_state(&progress)?;
         if let Some(state) = &self.state {
             checkpoint = checkpoint.with_tensors(STATE, state.tensors());
+        }
+        if let Some(average) = &self.average {
+            checkpoint = checkpoint.with_tensors(AVERAGE, average.weights.tensors());
         }
         Ok(run.save_checkpoint(&checkpoint)?)
     }
@@ -124,15 +149,20 @@ impl Trainer {
         let mut trainer = Self::with_tokenizer(corpus, tokenizer, train, device)?;
         let origin = run.weights_path().display().to_string();
         trainer.store.load_tensors(&origin, &checkpoint.weights)?;
-        checkpoint.restore_optimizer(OPTIMIZER, &mut trainer.optimizer)?;
+        checkpoint.restore_optimizer(optimizer_name(&trainer.config), &mut *trainer.optimizer)?;
         trainer.rng.set_state(&progress.dropout)?;
         trainer.step = checkpoint.step as usize;
         if let Some(tensors) = checkpoint.tensors.get(STATE) {
-            let model = &trainer.config.model;
-            let shape = (model.layers, trainer.config.batch, model.hidden);
-            let state = State::from_tensors(tensors, model.cell, shape, &origin)?;
+            let TrainConfig { model, batch, .. } = &trainer.config;
+            let state = State::from_tensors(tensors, model, *batch, &origin)?;
             trainer.state = Some(state.to_device(device)?);
         }
+        if let (Some(count), Some(means)) = (progress.averaged, checkpoint.tensors.get(AVERAGE)) {
+            let mut average = Average::new(&trainer)?;
+            average.weights.load(&origin, means, count)?;
+            trainer.average = Some(average);
+        }
+        trainer.judged = progress.judged;
         Ok(trainer)
     }
 }

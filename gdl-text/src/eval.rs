@@ -63,14 +63,18 @@ pub(crate) fn evaluate(
         state = Some(next.detach());
     }
     let tokens = streams * length;
-    let loss = total / tokens as f64;
-    Ok(EvalReport {
+    Ok(report(total / tokens as f64, tokens, ids, chars))
+}
+
+/// The figures of a mean loss over so many of the ids, which stand for `chars` characters.
+pub(crate) fn report(loss: f64, tokens: usize, ids: &[u32], chars: usize) -> EvalReport {
+    EvalReport {
         tokens,
         unknown: ids.iter().filter(|&&id| id == 0).count(),
         loss,
         perplexity: loss.exp(),
         bits_per_char: bits_per_char(loss, ids.len(), chars),
-    })
+    }
 }
 
 /// Nats per token as bits per character.

@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 pub mod builtin;
+mod cache;
 mod checkpoint;
 mod config;
 mod corpus;
 mod error;
 mod eval;
 mod generate;
-mod language_model;
+mod model;
+mod preset;
+mod reading;
 mod report;
 mod run;
 mod state;
@@ -16,13 +19,15 @@ mod text_model;
 mod tokenizer;
 mod trainer;
 
+pub use cache::NeuralCache;
 pub use checkpoint::RunConfig;
-pub use config::{Cell, Length, ModelConfig, TrainConfig};
+pub use config::{Anneal, EpochDecay, Layout, Length, OptimizerKind, TrainConfig};
 pub use corpus::{Corpus, Parts, Split};
 pub use error::{Error, Result};
 pub use eval::EvalReport;
 pub use generate::GenerateConfig;
-pub use language_model::LanguageModel;
+pub use model::{Cell, LanguageModel, ModelConfig};
+pub use preset::Preset;
 pub use run::{Event, RunSummary};
 pub use state::State;
 pub use streams::Streams;

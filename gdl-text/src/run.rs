@@ -1,5 +1,5 @@
 use crate::report;
-use crate::{EvalReport, Result, StepReport, Trainer};
+use crate::{EvalReport, Result, StepReport, TrainConfig, Trainer};
 use gdl_train::RunDir;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub enum Event {
         step: usize,
         /// The figures.
         report: EvalReport,
+        /// Whether its loss is the least so far.
+        best: bool,
     },
     /// A sample was written.
     Sample {
@@ -49,6 +51,12 @@ pub struct RunSummary {
     pub steps: usize,
     /// Whether the observer stopped it before its end.
     pub stopped: bool,
+    /// Whether the validation loss had not fallen for so long that it stopped of itself ([`TrainConfig::patience`]).
+    ///
+    /// [`TrainConfig::patience`]: crate::TrainConfig::patience
+    pub out_of_patience: bool,
+    /// The least validation loss of the whole training, and after how many steps.
+    pub best: Option<(usize, f64)>,
     /// The last step of this call, if there was one.
     pub last: Option<StepReport>,
     /// The validation at the end, if something was kept back.
@@ -62,7 +70,8 @@ impl Trainer {
     ///
     /// With a run directory ([`create_run`](Self::create_run)), every step goes into its metrics log, samples into
     /// `samples/step-N.txt`, everything onto its page (see [`RunLog`](gdl_train::report::RunLog)), and everything needed to go on
-    /// is saved at each validation, at the end, and when stopped.
+    /// is saved at each validation, at the end, and when stopped; the weights with the least validation loss stand beside it in
+    /// `best.safetensors`.
     ///
     /// # Errors
     /// Those of [`step`](Self::step), [`validate`](Self::validate) and [`save`](Self::save).
@@ -72,19 +81,20 @@ impl Trainer {
         mut observe: impl FnMut(&Event) -> ControlFlow<()>,
     ) -> Result<RunSummary> {
         let began = Instant::now();
-        let first = self.steps_done();
+        let (first, mut tokens) = (self.steps_done(), 0);
         let mut log = dir.map(|dir| self.open_log(dir)).transpose()?;
-        let (mut last, mut validation, mut stopped) = (None, None, false);
-        while self.steps_left() > 0 && !stopped {
+        let (mut last, mut validation, mut stopped, mut out_of_patience) = (None, None, false, false);
+        while self.steps_left() > 0 && !stopped && !out_of_patience {
             let report = self.step()?;
-            let (step, done) = (report.step, self.steps_done() - first);
+            let (step, done, ends_pass) = (report.step, self.steps_done() - first, report.ends_pass);
             let seconds = began.elapsed().as_secs_f64();
             if let Some(log) = &mut log {
                 log.append(step as u64, &report.values())?;
             }
+            tokens += report.tokens;
             last = Some(report.clone());
             stopped |= observe(&Event::Step {
-                tokens_per_second: (report.tokens * done) as f64 / seconds,
+                tokens_per_second: tokens as f64 / seconds,
                 seconds_left: seconds / done as f64 * self.steps_left() as f64,
                 report,
             })
@@ -100,14 +110,20 @@ impl Trainer {
                 }
                 stopped |= observe(&Event::Sample { step, text }).is_break();
             }
-            let due = self.config().eval_every > 0 && step % self.config().eval_every == 0;
+            let TrainConfig { eval_every, eval_each_epoch, .. } = *self.config();
+            let due = (eval_every > 0 && step % eval_every == 0) || (eval_each_epoch && ends_pass);
             if due || ended {
                 if let Some(report) = self.validate()? {
                     if let Some(log) = &mut log {
                         log.append(step as u64, &report.values())?;
                     }
+                    let best = self.judge(report.loss)?;
+                    if let (true, Some(dir)) = (best, dir) {
+                        self.save_best(dir)?;
+                    }
+                    out_of_patience = self.is_out_of_patience();
                     validation = Some(report.clone());
-                    stopped |= observe(&Event::Validation { step, report }).is_break();
+                    stopped |= observe(&Event::Validation { step, report, best }).is_break();
                 }
                 if let (Some(dir), Some(log)) = (dir, &mut log) {
                     self.save(dir)?;
@@ -120,6 +136,7 @@ impl Trainer {
             log.close()?;
         }
         let (steps, seconds) = (self.steps_done(), began.elapsed().as_secs_f64());
-        Ok(RunSummary { steps, stopped, last, validation, seconds })
+        let best = self.best();
+        Ok(RunSummary { steps, stopped, out_of_patience, best, last, validation, seconds })
     }
 }

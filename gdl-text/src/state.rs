@@ -1,7 +1,10 @@
-use crate::{Error, Result};
+use crate::{Cell, Error, ModelConfig, Result};
 use candle_core::{DType, Device, Tensor};
 use gdl_rnn::{GruState, LstmState};
 use gdl_train::Tensors;
+
+/// Before the names of the tensors of a last layer with a width of its own.
+const LAST: &str = "last.";
 
 /// The state of a [`LanguageModel`](crate::LanguageModel) between two calls: all it remembers of what it has read.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub enum State {
     Lstm(LstmState),
     /// Of GRU layers.
     Gru(GruState),
+    /// Of layers whose last has a width of its own: theirs, and the last one's.
+    Two(Box<(State, State)>),
 }
 
 impl State {
@@ -19,6 +24,7 @@ impl State {
         match self {
             Self::Lstm(s) => Self::Lstm(s.detach()),
             Self::Gru(s) => Self::Gru(s.detach()),
+            Self::Two(two) => Self::Two(Box::new((two.0.detach(), two.1.detach()))),
         }
     }
 
@@ -30,12 +36,17 @@ impl State {
         if let Self::Gru(state) = self { Some(state) } else { None }
     }
 
-    /// The state as tensors, for a checkpoint: `h`, and `c` for LSTM layers, each (layers, N, H).
+    /// The state as tensors, for a checkpoint: `h`, and `c` for LSTM layers, each (layers, N, H); `last.h` and `last.c` of a
+    /// last layer with a width of its own.
     pub fn tensors(&self) -> Tensors {
         let named = |name: &str, t: &Tensor| (name.to_string(), t.detach());
         match self {
             Self::Lstm(s) => [named("h", &s.h), named("c", &s.c)].into_iter().collect(),
             Self::Gru(s) => [named("h", &s.h)].into_iter().collect(),
+            Self::Two(two) => {
+                let last = two.1.tensors().into_iter().map(|(name, t)| (format!("{LAST}{name}"), t));
+                two.0.tensors().into_iter().chain(last).collect()
+            }
         }
     }
 
@@ -44,21 +55,44 @@ impl State {
         Ok(match self {
             Self::Lstm(s) => Self::Lstm(LstmState { h: s.h.to_device(device)?, c: s.c.to_device(device)? }),
             Self::Gru(s) => Self::Gru(GruState { h: s.h.to_device(device)? }),
+            Self::Two(two) => Self::Two(Box::new((two.0.to_device(device)?, two.1.to_device(device)?))),
         })
     }
 
-    /// A state from its [`tensors`](Self::tensors), each of which must have that shape and be f32; `origin` names
-    /// them in errors.
+    /// The state of a model of that configuration and `batch` rows from its [`tensors`](Self::tensors), which must be of these
+    /// shapes and f32; `origin` names them in errors.
     pub(crate) fn from_tensors(
         tensors: &Tensors,
-        cell: crate::Cell,
-        shape: (usize, usize, usize),
+        config: &ModelConfig,
+        batch: usize,
+        origin: &str,
+    ) -> Result<Self> {
+        let one = |prefix: &str, widths: &[usize]| {
+            let shape = [widths.len(), batch, widths[0]];
+            Self::of_one_width(tensors, prefix, config.cell, shape, origin)
+        };
+        let widths = config.widths();
+        Ok(match widths.split_last() {
+            Some((last, below)) if below.first().is_some_and(|width| width != last) => {
+                Self::Two(Box::new((one("", below)?, one(LAST, &[*last])?)))
+            }
+            _ => one("", &widths)?,
+        })
+    }
+
+    fn of_one_width(
+        tensors: &Tensors,
+        prefix: &str,
+        cell: Cell,
+        shape: [usize; 3],
         origin: &str,
     ) -> Result<Self> {
         let get = |name: &str| {
+            let name = format!("{prefix}{name}");
             let mismatch = |message: String| Error::Mismatch { origin: origin.to_string(), message };
-            let tensor = tensors.get(name).ok_or_else(|| mismatch(format!("the state {name} is missing")))?;
-            if tensor.dims() != [shape.0, shape.1, shape.2] || tensor.dtype() != DType::F32 {
+            let tensor =
+                tensors.get(&name).ok_or_else(|| mismatch(format!("the state {name} is missing")))?;
+            if tensor.dims() != shape || tensor.dtype() != DType::F32 {
                 return Err(mismatch(format!(
                     "the state {name} is {:?} {:?}, expected {shape:?} F32",
                     tensor.dims(),
@@ -68,8 +102,8 @@ impl State {
             Ok(tensor.clone())
         };
         Ok(match cell {
-            crate::Cell::Lstm => Self::Lstm(LstmState { h: get("h")?, c: get("c")? }),
-            crate::Cell::Gru => Self::Gru(GruState { h: get("h")? }),
+            Cell::Lstm => Self::Lstm(LstmState { h: get("h")?, c: get("c")? }),
+            Cell::Gru => Self::Gru(GruState { h: get("h")? }),
         })
     }
 }

@@ -1,5 +1,6 @@
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
+use std::ops::Range;
 
 /// Token ids laid out for truncated backpropagation through time: `batch` contiguous streams read side by side,
 /// `seq` tokens at a time, so that the state after one step is the state before the next.
@@ -59,6 +60,21 @@ impl Streams {
         &self.ids
     }
 
+    /// Tokens of each stream that are predicted in one pass, at most.
+    pub(crate) fn stream_len(&self) -> usize {
+        (self.ids.len() - 1) / self.batch
+    }
+
+    /// Tokens of each stream in one step.
+    pub(crate) fn seq(&self) -> usize {
+        self.seq
+    }
+
+    /// What each step of a pass reads of each stream.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.steps).map(|step| step * self.seq..(step + 1) * self.seq)
+    }
+
     /// Inputs and targets of a step below [`steps`](Self::steps), each (batch, seq).
     ///
     /// # Errors
@@ -67,14 +83,18 @@ impl Streams {
         if step >= self.steps {
             candle_core::bail!("Streams: there are {} steps, step {step} was asked for", self.steps)
         }
-        let length = (self.ids.len() - 1) / self.batch;
+        self.read(step * self.seq..(step + 1) * self.seq, device)
+    }
+
+    /// The tokens of each stream at those places as inputs, and those behind each as targets, both (batch, length).
+    pub(crate) fn read(&self, range: Range<usize>, device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+        let (length, t) = (self.stream_len(), range.len());
         let rows = |shift: usize| {
-            let mut rows = Vec::with_capacity(self.batch * self.seq);
+            let mut rows = Vec::with_capacity(self.batch * t);
             for b in 0..self.batch {
-                let start = b * length + step * self.seq + shift;
-                rows.extend_from_slice(&self.ids[start..start + self.seq]);
+                rows.extend_from_slice(&self.ids[b * length + range.start + shift..][..t]);
             }
-            Tensor::from_vec(rows, (self.batch, self.seq), device)
+            Tensor::from_vec(rows, (self.batch, t), device)
         };
         Ok((rows(0)?, rows(1)?))
     }

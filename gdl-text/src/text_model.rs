@@ -1,11 +1,13 @@
 use crate::eval::evaluate;
 use crate::generate::generate;
-use crate::{Corpus, EvalReport, GenerateConfig, LanguageModel, Result, RunConfig, Tokenizer};
+use crate::{
+    Corpus, EvalReport, GenerateConfig, LanguageModel, NeuralCache, Result, RunConfig, Tokenizer, cache,
+};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use gdl_train::{ParamStore, RunDir};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A trained language model with its tokenizer, read from a run directory: what writes and what scores.
 ///
@@ -39,12 +41,26 @@ impl TextModel {
     /// [`Error::Train`](crate::Error::Train) when a file is missing or broken or a tensor is missing, left over or
     /// wrongly shaped; [`Error::Mismatch`](crate::Error::Mismatch) when the tokenizer is not that of the weights.
     pub fn load(run: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::with_weights(&RunDir::open(run)?, RunDir::weights_path, device)
+    }
+
+    /// As [`load`](Self::load), with the weights that had the least validation loss of the training, where it had validations;
+    /// else with the last.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_best(run: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let run = RunDir::open(run)?;
-        let config = RunConfig::read(&run)?;
-        let tokenizer = config.tokenizer(&run)?;
+        let path = if run.best_path().is_file() { RunDir::best_path } else { RunDir::weights_path };
+        Self::with_weights(&run, path, device)
+    }
+
+    fn with_weights(run: &RunDir, path: impl Fn(&RunDir) -> PathBuf, device: &Device) -> Result<Self> {
+        let config = RunConfig::read(run)?;
+        let tokenizer = config.tokenizer(run)?;
         let store = ParamStore::new(DType::F32, device, 0);
         LanguageModel::new(&config.train.model, config.vocab_size, store.vb())?;
-        store.load(run.weights_path())?;
+        store.load(path(run))?;
         // Once more from plain tensors: operations on variables would keep a graph.
         let tensors = store.tensors().into_iter().collect();
         let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
@@ -94,5 +110,15 @@ impl TextModel {
     pub fn eval(&self, corpus: &Corpus) -> Result<EvalReport> {
         let ids = self.tokenizer.encode(corpus.text())?;
         evaluate(&self.model, &ids, corpus.text().chars().count(), corpus.origin(), &self.device)
+    }
+
+    /// Scores a text as one stream, with a [`NeuralCache`] beside the model.
+    ///
+    /// # Errors
+    /// As [`eval`](Self::eval), and [`Error::Setting`](crate::Error::Setting) for a setting of the cache outside its range.
+    pub fn eval_with_cache(&self, corpus: &Corpus, cache: &NeuralCache) -> Result<EvalReport> {
+        let ids = self.tokenizer.encode(corpus.text())?;
+        let text = (ids.as_slice(), corpus.text().chars().count());
+        cache::evaluate(&self.model, text, cache, corpus.origin(), &self.device)
     }
 }

@@ -249,8 +249,8 @@ fn checkpoints_that_do_not_fit_are_refused() {
         let culprit = if name == "extra" { "stowaway.weight" } else { &key };
         let file = format!("{name}/weights.safetensors");
         for command in [
-            format!("text generate {name}"),
-            format!("text eval {name} corpus.txt"),
+            format!("text generate {name} --last"),
+            format!("text eval {name} corpus.txt --last"),
             format!("text train corpus.txt --out {name} --resume --steps 9"),
         ] {
             dir.fails(&command, &[&file, culprit]);
@@ -268,12 +268,58 @@ fn broken_runs_are_named() {
         let run = format!("no-{file}");
         dir.copy("chars", &run);
         std::fs::remove_file(dir.path(&run).join(file)).unwrap();
-        dir.fails(&format!("text generate {run}"), &[&run, file]);
+        dir.fails(&format!("text generate {run} --last"), &[&run, file]);
         let whole = dir.read(&format!("chars/{file}"));
         let run = format!("half-{file}");
         dir.copy("chars", &run);
         dir.write(&format!("{run}/{file}"), &whole[..whole.len() / 2]);
-        dir.fails(&format!("text generate {run}"), &[&run, file]);
+        dir.fails(&format!("text generate {run} --last"), &[&run, file]);
         dir.fails(&format!("text train corpus.txt --out {run} --resume --steps 9"), &[&run, file]);
     }
+    let best = dir.read("chars/best.safetensors");
+    dir.write("chars/best.safetensors", &best[..best.len() / 2]);
+    dir.fails("text generate chars", &["chars/best.safetensors"]);
+    dir.succeeds("text generate chars --length 5 --last");
+}
+
+#[test]
+fn a_preset_brings_settings_that_flags_change() {
+    let dir = Dir::stocked();
+    let small = "--hidden 12 --layers 2 --embedding 8 --batch 3 --seq 20 --steps 8 --eval-every 2";
+    dir.succeeds(&format!(
+        "text train corpus.txt --out awd --preset awd --level char --lr 5 {small} --quiet"
+    ));
+    let config = || serde_json::from_slice::<serde_json::Value>(&dir.read("awd/config.json")).unwrap();
+    let train = &config()["train"];
+    assert_eq!(
+        (&train["optimizer"], &train["seq"], &train["batch"]),
+        (&"nt_asgd".into(), &20.into(), &3.into())
+    );
+    let model = &train["model"];
+    assert_eq!(
+        (&model["tied"], &model["weight_drop"], &model["hidden"]),
+        (&true.into(), &0.5.into(), &12.into())
+    );
+    // The best weights are those that are scored and written with.
+    assert!(dir.path("awd/best.safetensors").exists());
+    let loss = |flags: &str| {
+        let report = dir.succeeds(&format!("text eval awd corpus.txt --json {flags}")).stdout;
+        serde_json::from_str::<serde_json::Value>(&report).unwrap()["loss"].as_f64().unwrap()
+    };
+    assert!(loss("").is_finite() && loss("--last").is_finite());
+    assert_ne!(loss("--cache 100 --cache-lambda 0.4"), loss(""));
+    dir.succeeds("text generate awd --length 20 --last --quiet");
+    dir.misused("text train corpus.txt --out run --bidirectional", &["--bidirectional", "predict"]);
+    dir.misused("text train corpus.txt --out run --preset awful", &["awful", "torch-rnn"]);
+    dir.misused("text train corpus.txt --out run --lr-decay-after 3", &["--lr-decay"]);
+    dir.misused("text train corpus.txt --out awd --resume --preset book", &["--resume", "--preset"]);
+}
+
+#[test]
+fn patience_ends_a_training_that_gets_no_better() {
+    let dir = Dir::stocked();
+    let flags = format!("--out run {SMALL} --lr 1 --steps 200 --eval-every 2 --patience 3");
+    let output = dir.succeeds(&format!("text train corpus.txt {flags}"));
+    assert!(output.stderr.contains("no better since then"), "{}", output.stderr);
+    assert!(output.stderr.contains("best validation loss"), "{}", output.stderr);
 }

@@ -154,7 +154,7 @@ const FLAGS: [(&str, &[&str]); 14] = [
             "--resume",
         ],
     ),
-    ("text eval", &["RUN", "FILE", "--json"]),
+    ("text eval", &["RUN", "FILE", "--json", "--last", "--cache", "--cache-theta", "--cache-lambda"]),
     ("text generate", &["RUN", "--prompt", "--length", "--temperature", "--seed"]),
 ];
 

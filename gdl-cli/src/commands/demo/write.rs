@@ -45,7 +45,7 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
         bar.show(event);
         match event {
             Event::Step { report, .. } => training.push((report.step as f64, report.loss)),
-            Event::Validation { step, report } => validation.push((*step as f64, report.loss)),
+            Event::Validation { step, report, .. } => validation.push((*step as f64, report.loss)),
             _ => {}
         }
         ControlFlow::Continue(())

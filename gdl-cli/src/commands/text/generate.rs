@@ -1,9 +1,12 @@
 //! `gdl text generate`.
 
-use super::super::{Context, Kind, values};
+use super::{
+    super::{Context, values},
+    load,
+};
 use anyhow::Result;
 use clap::Args;
-use gdl_text::{GenerateConfig, TextModel};
+use gdl_text::GenerateConfig;
 use std::{
     io::{self, Write},
     ops::ControlFlow,
@@ -26,14 +29,16 @@ pub(crate) struct GenerateArgs {
     /// 0 always takes the likeliest token; 1 draws from the model's own distribution
     #[arg(long, value_name = "T", default_value_t = 0.7, value_parser = values::non_negative)]
     temperature: f64,
+    /// Take the weights of the last checkpoint instead of those with the least validation loss
+    #[arg(long)]
+    last: bool,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
 
 pub(super) fn generate(args: &GenerateArgs, context: &Context) -> Result<()> {
-    Kind::Text.check(&args.run)?;
-    let model = TextModel::load(&args.run, &context.device)?;
+    let model = load(&args.run, args.last, context)?;
     let config = GenerateConfig {
         prompt: args.prompt.clone(),
         length: args.length,

@@ -6,17 +6,18 @@ mod train;
 
 pub(super) use train::TrainingBar;
 
-use super::Context;
+use super::{Context, Kind};
 use crate::console::UsageError;
 use anyhow::Result;
 use clap::Subcommand;
-use gdl_text::Corpus;
+use gdl_text::{Corpus, TextModel};
+use std::path::Path;
 
 /// What to do with a language model.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TextCommand {
     /// Train a recurrent language model on a text
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
     /// Loss, perplexity and bits per character of a trained model on a text
     Eval(eval::EvalArgs),
     /// Write with a trained model
@@ -30,6 +31,13 @@ pub(crate) fn run(command: &TextCommand, context: &Context) -> Result<()> {
         TextCommand::Eval(args) => eval::eval(args, context),
         TextCommand::Generate(args) => generate::generate(args, context),
     }
+}
+
+/// The model of a run: with its best weights, where it has some, or with its last.
+fn load(run: &Path, last: bool, context: &Context) -> Result<TextModel> {
+    Kind::Text.check(run)?;
+    let load = if last { TextModel::load } else { TextModel::load_best };
+    Ok(load(run, &context.device)?)
 }
 
 /// The text that an argument names: a file, or the fables inside the program.

@@ -1,12 +1,20 @@
+mod progress;
+mod regularisation;
+mod weights;
+
+pub(crate) use progress::Judged;
+pub(crate) use weights::Average;
+use weights::{optimizer, start_within};
+
 use crate::eval::{bits_per_char, evaluate};
 use crate::generate::generate;
+use crate::reading::Reading;
 use crate::{
-    Corpus, Error, EvalReport, GenerateConfig, LanguageModel, Length, Result, State, Streams, Tokenizer,
-    TrainConfig,
+    Corpus, Error, EvalReport, GenerateConfig, LanguageModel, Length, Result, State, Tokenizer, TrainConfig,
 };
 use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
-use gdl_train::{Adam, AdamConfig, Optimizer, ParamStore, SharedRng, clip_grad_norm};
+use gdl_train::{Optimizer, ParamStore, SharedRng, Tensors, clip_grad_norm};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -43,7 +51,7 @@ pub struct Trainer {
     pub(crate) tokenizer: Tokenizer,
     pub(crate) corpus: CorpusMark,
     pub(crate) store: ParamStore,
-    pub(crate) optimizer: Adam,
+    pub(crate) optimizer: Box<dyn Optimizer>,
     pub(crate) rng: SharedRng,
     pub(crate) step: usize,
     pub(crate) state: Option<State>,
@@ -52,8 +60,12 @@ pub struct Trainer {
     model: LanguageModel,
     /// The same weights without a graph, for validation and samples.
     view: LanguageModel,
-    train: Streams,
+    /// The mean of the weights, once it counts instead of them.
+    pub(crate) average: Option<Average>,
+    pub(crate) judged: Judged,
+    reading: Reading,
     train_chars: usize,
+    total: usize,
     valid: Option<(Vec<u32>, usize)>,
     pub(crate) samples: Option<(usize, GenerateConfig)>,
 }
@@ -98,6 +110,8 @@ pub struct StepReport {
     pub learning_rate: f64,
     /// Tokens that it read.
     pub tokens: usize,
+    /// Whether a pass over the text ended with it.
+    pub ends_pass: bool,
 }
 
 impl StepReport {
@@ -155,20 +169,28 @@ impl Trainer {
         }
         let parts = corpus.split(&config.split)?;
         let ids = tokenizer.encode(parts.train)?;
-        let train = Streams::new(ids, config.batch, config.seq, corpus.origin(), "its training part has")?;
+        let mut reading = Reading::new(ids, &config, corpus.origin())?;
         let valid = tokenizer.encode(parts.valid)?;
         let store = ParamStore::new(DType::F32, device, config.seed);
         let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, "dropout"));
         let vocab_size = tokenizer.vocab_size();
-        let model = LanguageModel::new(&config.model, vocab_size, store.vb())?.with_rng(rng.clone())?;
+        let model = LanguageModel::new(&config.model, vocab_size, store.vb())?.with_rng(rng.clone());
+        if let Some(range) = config.model.init_range {
+            start_within(range, &store, config.seed)?;
+        }
         let vars = store.trainable();
-        let adam = AdamConfig { learning_rate: config.learning_rate, ..Default::default() };
-        let tensors = store.tensors().into_iter().collect();
-        let frozen = VarBuilder::from_tensors(tensors, DType::F32, device);
+        let frozen = VarBuilder::from_tensors(store.tensors().into_iter().collect(), DType::F32, device);
+        let total = match config.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => reading.steps_in(epochs),
+        };
         Ok(Self {
             corpus: CorpusMark::new(corpus),
-            optimizer: Adam::new(vars.clone(), adam)?,
+            optimizer: optimizer(&config, &vars)?,
             view: LanguageModel::new(&config.model, vocab_size, frozen)?,
+            average: None,
+            judged: Judged::default(),
+            total,
             train_chars: parts.train.chars().count(),
             valid: (valid.len() >= 2).then(|| (valid, parts.valid.chars().count())),
             device: device.clone(),
@@ -181,41 +203,54 @@ impl Trainer {
             rng,
             vars,
             model,
-            train,
+            reading,
         })
     }
 
-    /// One step: loss, gradient, clipping, Adam.
+    /// One step: loss, gradient, clipping, optimizer.
     ///
     /// # Errors
     /// [`Error::Diverged`] when the loss is not finite; then nothing has changed. [`Error::Train`] when a gradient is
     /// not.
     pub fn step(&mut self) -> Result<StepReport> {
-        let position = self.step % self.train.steps();
-        let state = if position == 0 { None } else { self.state.as_ref() };
-        let (inputs, targets) = self.train.get(position, &self.device)?;
-        let (loss, state) = self.model.loss(&inputs, &targets, state, true)?;
+        let batch = self.reading.get(self.step, &self.device)?;
+        let state = self.state.as_ref().filter(|_| batch.goes_on);
+        let (loss, output, state) = self.model.loss_and_output(&batch.inputs, &batch.targets, state, true)?;
         let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         if !value.is_finite() {
             return Err(Error::Diverged { step: self.step + 1, loss: value });
         }
-        let learning_rate = self.config.learning_rate * self.config.schedule.factor(self.step as u64);
-        let mut grads = loss.backward()?;
+        let learning_rate = self.config.rate(self.step, batch.epoch, self.total) * batch.share;
+        let mut grads = regularisation::add(&loss, &output, &self.config)?.backward()?;
         let grad_norm = clip_grad_norm(&self.vars, &mut grads, self.config.clip)?;
         self.optimizer.set_learning_rate(learning_rate);
         self.optimizer.step(&grads)?;
+        if let Some(average) = &mut self.average {
+            average.weights.add()?;
+        }
         self.state = Some(state.detach());
         self.step += 1;
         Ok(StepReport {
             step: self.step,
-            epoch: 1 + (self.step - 1) / self.train.steps(),
+            epoch: batch.epoch,
             loss: value,
             perplexity: value.exp(),
-            bits_per_char: bits_per_char(value, self.train.ids().len(), self.train_chars),
+            bits_per_char: bits_per_char(value, self.reading.ids().len(), self.train_chars),
             grad_norm,
             learning_rate,
-            tokens: self.config.batch * self.config.seq,
+            tokens: batch.inputs.elem_count(),
+            ends_pass: batch.ends_pass,
         })
+    }
+
+    /// What is scored and written with: the weights, or their mean once that counts.
+    fn view(&self) -> &LanguageModel {
+        self.average.as_ref().map_or(&self.view, |average| &average.view)
+    }
+
+    /// The weights of [`view`](Self::view).
+    pub(crate) fn scored_weights(&self) -> Tensors {
+        self.average.as_ref().map_or_else(|| self.store.tensors(), |average| average.weights.tensors())
     }
 
     /// The loss on the validation part, read from its start to its end; none when nothing was kept back.
@@ -224,7 +259,7 @@ impl Trainer {
     /// When a tensor operation fails.
     pub fn validate(&self) -> Result<Option<EvalReport>> {
         let Some((ids, chars)) = &self.valid else { return Ok(None) };
-        evaluate(&self.view, ids, *chars, &self.corpus.origin, &self.device).map(Some)
+        evaluate(self.view(), ids, *chars, &self.corpus.origin, &self.device).map(Some)
     }
 
     /// Writes with the model as it stands. Training goes on as if nothing had been written.
@@ -236,7 +271,7 @@ impl Trainer {
         config: &GenerateConfig,
         write: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<String> {
-        generate(&self.view, &self.tokenizer, config, &self.device, write)
+        generate(self.view(), &self.tokenizer, config, &self.device, write)
     }
 
     /// Writes a sample after every so many steps of [`run`](Self::run), which come as [`Event::Sample`](crate::Event::Sample);
@@ -267,15 +302,16 @@ impl Trainer {
 
     /// Steps still to do.
     pub fn steps_left(&self) -> usize {
-        let all = match self.config.length {
-            Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs.saturating_mul(self.train.steps()),
-        };
-        all.saturating_sub(self.step)
+        self.total.saturating_sub(self.step)
     }
 
-    /// Steps in one pass over the training part.
+    /// Steps in one pass over the training part; with random lengths, in the first.
     pub fn steps_per_epoch(&self) -> usize {
-        self.train.steps()
+        self.reading.steps_in_pass()
+    }
+
+    /// The least validation loss so far, and after how many steps.
+    pub fn best(&self) -> Option<(usize, f64)> {
+        self.judged.best
     }
 }

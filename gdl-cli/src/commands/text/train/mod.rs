@@ -1,0 +1,120 @@
+//! `gdl text train`.
+
+mod flags;
+
+use super::{
+    super::{Context, Kind, RunPlace},
+    corpus,
+};
+use crate::progress::Progress;
+use anyhow::Result;
+use clap::Args;
+use flags::{SETTINGS, SettingArgs};
+use gdl_text::{Event, GenerateConfig, Trainer};
+use gdl_train::{OnExisting, RunDir};
+use std::{ops::ControlFlow, path::PathBuf};
+
+/// Flags of `gdl text train`.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct TrainArgs {
+    /// A UTF-8 text file, or builtin:fables
+    #[arg(value_name = "CORPUS")]
+    corpus: String,
+    /// The run's directory: the model, its tokenizer, its metrics, and what --resume needs
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with; --steps or --epochs
+    /// may name a new end
+    #[arg(long, conflicts_with_all = SETTINGS)]
+    resume: bool,
+    /// Steps between two samples of what the model writes, in RUN/samples and on the page; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    sample_every: usize,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+/// Tokens of a sample.
+const SAMPLE: usize = 300;
+
+pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
+    let say = context.verbosity;
+    let corpus = corpus(&args.corpus)?;
+    let place = RunPlace::look(&args.out);
+    let (mut trainer, run) = if args.resume {
+        Kind::Text.check(&args.out)?;
+        let run = RunDir::open(&args.out)?;
+        (Trainer::resume(&run, &corpus, args.settings.length(), &context.device)?, run)
+    } else {
+        let trainer = Trainer::new(&corpus, args.settings.config()?, &context.device)?;
+        let run = trainer.create_run(&args.out, OnExisting::Refuse)?;
+        (trainer, run)
+    };
+    let out = args.out.display();
+    if trainer.steps_left() == 0 {
+        say.say(format_args!(
+            "{out}: all {} steps are done; --steps or --epochs names a later end",
+            trainer.steps_done()
+        ));
+        return Ok(());
+    }
+    say.detail(format_args!("{:#?}", trainer.config()));
+    say.detail(format_args!(
+        "{} tokens in the vocabulary, {} weights, {} steps an epoch",
+        trainer.tokenizer().vocab_size(),
+        trainer.store().num_parameters(),
+        trainer.steps_per_epoch()
+    ));
+    trainer.sample_every(args.sample_every, GenerateConfig { length: SAMPLE, ..GenerateConfig::default() });
+    let mut bar = TrainingBar::new(context, "train", &trainer);
+    let trained = trainer.run(Some(&run), |event| {
+        bar.show(event);
+        ControlFlow::Continue(())
+    });
+    bar.progress.finish();
+    let summary = place.unless_saved(trained)?;
+    let best = summary
+        .best
+        .map_or(String::new(), |(step, loss)| format!(", best validation loss {loss:.4} after step {step}"));
+    let why = if summary.out_of_patience { " (no better since then)" } else { "" };
+    say.say(format_args!(
+        "{out}: {} steps in {:.0} s{best}{why}; gdl text generate {out} --temperature 0.6",
+        summary.steps, summary.seconds
+    ));
+    Ok(())
+}
+
+/// The bar of a training, with its loss and its rate.
+#[derive(Debug)]
+pub(crate) struct TrainingBar {
+    pub(crate) progress: Progress,
+}
+
+impl TrainingBar {
+    pub(crate) fn new(context: &Context, name: &str, trainer: &Trainer) -> Self {
+        let total = trainer.steps_done() + trainer.steps_left();
+        Self { progress: Progress::new(context.verbosity, name, total as u64) }
+    }
+
+    /// Shows what has happened.
+    pub(crate) fn show(&mut self, event: &Event) {
+        match event {
+            Event::Step { report, tokens_per_second, .. } => self.progress.at(
+                report.step as u64,
+                format!(
+                    "loss {:.3} perplexity {:.2} bits/char {:.3}  {tokens_per_second:.0} tokens/s",
+                    report.loss, report.perplexity, report.bits_per_char
+                ),
+            ),
+            Event::Validation { step, report, best } => self.progress.println(format!(
+                "step {step}: validation loss {:.4}, perplexity {:.3}, bits/char {:.4}{}",
+                report.loss,
+                report.perplexity,
+                report.bits_per_char,
+                if *best { "" } else { " (not the best)" }
+            )),
+            _ => {}
+        }
+    }
+}
