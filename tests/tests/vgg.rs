@@ -228,6 +228,36 @@ fn saved_weights_come_back() {
 }
 
 #[test]
+fn half_precision_halves_the_file_and_comes_back_from_its_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (half, full) = (dir.path().join("h.safetensors"), dir.path().join("f.safetensors"));
+    let config = VggConfig { widths: WIDTHS, upto: Tap::relu(3, 1), ..VggConfig::default() };
+    let weights = VggWeights::random(&config, 5).unwrap();
+    weights.save(&full).unwrap();
+    weights.save_as(&half, DType::F16).unwrap();
+    let bytes = std::fs::read(&half).unwrap();
+    let numbers: usize = weights.tensors().values().map(Tensor::elem_count).sum();
+    let saved = std::fs::read(&full).unwrap().len() - bytes.len();
+    // The headers may differ by a few digits of an offset.
+    assert!(saved.abs_diff(2 * numbers) < 64, "{saved} of {numbers} numbers");
+    let back = VggWeights::from_safetensors("inside", &bytes).unwrap();
+    assert_eq!((back.origin(), back.widths(), back.last_tap()), ("inside", WIDTHS, Tap::relu(3, 1)));
+    for (key, tensor) in weights.tensors() {
+        let rounded = tensor.to_dtype(DType::F16).unwrap().to_dtype(DType::F32).unwrap();
+        assert_bitwise(&back.tensors()[key], &rounded, key);
+    }
+    // What half precision cannot hold is refused before anything is written.
+    let mut tensors = weights.tensors().clone();
+    tensors.insert("features.0.bias".into(), Tensor::full(1e6f32, 4, &Device::Cpu).unwrap());
+    let widths = WIDTHS.map(|w| w.to_string()).join(",");
+    let metadata = HashMap::from([("widths".to_string(), widths)]);
+    let large = VggWeights::from_tensors("large", tensors, &metadata).unwrap();
+    let error = large.save_as(dir.path().join("l.safetensors"), DType::F16).unwrap_err().to_string();
+    assert!(error.contains("features.0.bias"), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
 fn defaults_follow_what_a_file_holds() {
     let cut = |upto| {
         let config = VggConfig { widths: WIDTHS, upto, ..VggConfig::default() };

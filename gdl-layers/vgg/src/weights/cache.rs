@@ -1,6 +1,6 @@
 use super::{SAFETENSORS, VggWeights};
 use crate::{Error, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -24,11 +24,25 @@ impl VggWeights {
     /// # Errors
     /// [`Error::Io`] with the path, when the folder or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_as(path, DType::F32)
+    }
+
+    /// As [`VggWeights::save`], with another type for the numbers: [`DType::F16`] halves the file, and keeps three decimal digits.
+    ///
+    /// # Errors
+    /// As [`VggWeights::save`]; [`Error::Mismatch`] for a number that the type cannot hold.
+    pub fn save_as(&self, path: impl AsRef<Path>, dtype: DType) -> Result<()> {
         let path = path.as_ref();
         let io = Error::io;
+        let mut tensors = BTreeMap::new();
+        for (key, tensor) in &self.tensors {
+            let narrowed = tensor.to_dtype(dtype)?;
+            super::checked(&path.display().to_string(), key, &narrowed, tensor.dims())?;
+            tensors.insert(key.clone(), narrowed);
+        }
         let mut metadata = self.metadata();
-        metadata.insert(CHECKSUM.into(), checksum(&self.tensors)?);
-        let bytes = safetensors::serialize(&self.tensors, Some(metadata))
+        metadata.insert(CHECKSUM.into(), checksum(&tensors)?);
+        let bytes = safetensors::serialize(&tensors, Some(metadata))
             .map_err(|e| Error::format(&path.display().to_string(), SAFETENSORS, e))?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -65,7 +79,7 @@ pub(super) fn verify_checksum(
 fn checksum(tensors: &BTreeMap<String, Tensor>) -> Result<String> {
     let mut hash = gdl_kernels::Fnv1a::default();
     for tensor in tensors.values() {
-        for value in tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
+        for value in tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
             hash.update(value.to_bits());
         }
     }

@@ -62,21 +62,28 @@ impl VggWeights {
         if gdl_train::is_pth(path)? {
             return Self::from_tensors(&origin, gdl_train::load_pth(path, is_feature)?, &HashMap::new());
         }
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        let fault = |e| Error::format(&origin, SAFETENSORS, e);
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(fault)?;
-        let views = SafeTensors::deserialize(&bytes).map_err(fault)?;
+        Self::from_safetensors(&origin, &std::fs::read(path).map_err(Error::io("read", path))?)
+    }
+
+    /// Reads the bytes of a `.safetensors` file, as one inside a program; `origin` stands for a path in messages.
+    ///
+    /// # Errors
+    /// As [`VggWeights::open`], where no file is read.
+    pub fn from_safetensors(origin: &str, bytes: &[u8]) -> Result<Self> {
+        let fault = |e| Error::format(origin, SAFETENSORS, e);
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(fault)?;
+        let views = SafeTensors::deserialize(bytes).map_err(fault)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in views.iter().filter(|(name, _)| is_feature(name)) {
             use candle_core::safetensors::Load;
             let tensor = view
                 .load(&Device::Cpu)
-                .map_err(|e| Error::format(&origin, SAFETENSORS, format!("{name}: {e}")))?;
+                .map_err(|e| Error::format(origin, SAFETENSORS, format!("{name}: {e}")))?;
             tensors.insert(name.to_string(), tensor);
         }
         let metadata = header.metadata().clone().unwrap_or_default();
-        cache::verify_checksum(&origin, &tensors, &metadata)?;
-        Self::from_tensors(&origin, tensors, &metadata)
+        cache::verify_checksum(origin, &tensors, &metadata)?;
+        Self::from_tensors(origin, tensors, &metadata)
     }
 
     /// Checks tensors and takes them as weights, in f32.
