@@ -15,7 +15,10 @@ pub(crate) fn weights(name: &str, random: (&VggConfig, u64), context: &Context) 
         RANDOM => return Ok(VggWeights::random(random.0, random.1)?),
         "vgg16" => Arch::Vgg16,
         "vgg19" => Arch::Vgg19,
-        path => return VggWeights::open(path).context("--weights (vgg19, vgg16, random or a file)"),
+        path => {
+            return VggWeights::open(path)
+                .context("--weights takes the name of a network (see --help) or a file");
+        }
     };
     fetch(name, arch, context)
 }

@@ -217,12 +217,34 @@ fn a_failed_run_leaves_the_picture_that_was_there() {
 }
 
 #[test]
-fn without_network_and_cache_there_are_three_ways_on() {
+fn vgg_that_cannot_be_fetched_is_named_with_the_ways_on() {
     let dir = stocked();
-    for weights in ["", "--weights vgg19", "--weights vgg16"] {
+    for weights in ["--weights vgg19", "--weights vgg16"] {
         let args = format!("nst content.png style.png -o out.png --size 32 --steps 1 {weights}");
-        dir.fails(&args, &["timm/vgg1", "network", "--weights FILE", "--weights random"]);
+        dir.fails(&args, &["timm/vgg1", "network", "--weights FILE", "--weights builtin"]);
     }
+}
+
+#[test]
+fn without_vgg_the_network_inside_the_program_paints_and_it_is_said_once() {
+    let dir = stocked();
+    let paint = |out: &str, more: &str| {
+        dir.succeeds(&format!("nst content.png style.png -o {out} --size 32 --steps 2 {more}")).stderr
+    };
+    let said = paint("fallback.png", "");
+    let lines: Vec<_> = said.lines().filter(|l| l.contains("built-in network")).collect();
+    assert!(lines.len() == 1, "{said}");
+    for part in ["VGG-19", "HF_HUB_OFFLINE", "connect", "--weights FILE"] {
+        assert!(lines[0].contains(part), "{part}: {said}");
+    }
+    let said = paint("builtin.png", "--weights builtin");
+    assert!(!said.contains("VGG-19"), "{said}");
+    assert!(dir.read("fallback.png") == dir.read("builtin.png"));
+    // Nobody who wants quiet is told.
+    assert_eq!(paint("quiet.png", "--quiet"), "");
+    assert!(dir.read("quiet.png") == dir.read("builtin.png"));
+    let said = paint("detail.png", "--weights builtin --verbose");
+    assert!(said.contains("built-in") && said.contains("relu4_1"), "{said}");
 }
 
 #[test]

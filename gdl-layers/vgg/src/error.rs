@@ -67,7 +67,7 @@ pub enum Error {
     /// The hub cannot be reached, or does not answer as it should, and the weights are not in the cache.
     #[error(
         "cannot fetch {repo} from the hub ({cause}): connect to the network and try again, \
-         or name a file with --weights FILE, or do without with --weights random"
+         or name a file with --weights FILE, or take another network: --weights builtin for painting, --weights random"
     )]
     Hub {
         /// The repository.

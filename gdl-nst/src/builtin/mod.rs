@@ -17,11 +17,13 @@
 mod glass;
 mod harbor;
 mod meadow;
+mod network;
 mod stroke;
 mod swirl;
 mod woodcut;
 
 pub use harbor::content;
+pub use network::network;
 
 use candle_core::{Result, Tensor};
 use gdl_image_io::draw::Canvas;

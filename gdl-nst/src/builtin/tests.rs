@@ -1,4 +1,7 @@
 use super::*;
+use crate::NstConfig;
+use candle_core::{DType, Device};
+use gdl_vgg::Tap;
 
 fn values(x: &Tensor) -> Vec<f32> {
     x.flatten_all().unwrap().to_vec1().unwrap()
@@ -61,4 +64,29 @@ fn sizes_of_one_work_and_of_zero_are_refused() {
         assert!(style(s, 0).is_err());
     }
     assert!(content(0).is_err());
+}
+
+#[test]
+fn the_network_is_small_and_complete_and_what_its_settings_ask_for() {
+    let weights = network().unwrap();
+    assert_eq!((weights.arch(), weights.last_tap()), (gdl_vgg::Arch::Vgg16, Tap::relu(4, 1)));
+    assert_eq!(weights.widths()[..4], [32, 64, 128, 192]);
+    let numbers: usize = weights.tensors().values().map(Tensor::elem_count).sum();
+    assert!((500_000..1_000_000).contains(&numbers), "{numbers}: 2 MB in half precision at most");
+    let config = NstConfig::builtin();
+    config.check().unwrap();
+    for layer in config.style_layers_of(&weights).into_iter().chain(config.content_layers_of(&weights)) {
+        assert!(weights.has(layer.tap), "{layer}");
+    }
+    // A channel that answers to nothing would be dead weight; a few are let pass.
+    let vgg = weights.vgg(&weights.config(weights.last_tap()).unwrap(), DType::F32, &Device::Cpu).unwrap();
+    let picture =
+        weights.preprocess().apply(&style(Style::Swirl, 64).unwrap().unsqueeze(0).unwrap()).unwrap();
+    for tap in (1..=4).map(|block| Tap::relu(block, 1)) {
+        let f = vgg.features(&picture, &[tap]).unwrap().remove(0);
+        let peaks: Vec<f32> =
+            f.flatten_from(2).unwrap().max(2).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let dead = peaks.iter().filter(|p| **p == 0.0).count();
+        assert!(dead * 4 < peaks.len(), "{tap}: {dead} of {}", peaks.len());
+    }
 }

@@ -1,4 +1,4 @@
-//! The demo's style transfer: two drawn pictures, a seeded random network.
+//! The demo's style transfer: two drawn pictures, and the network inside the program.
 
 use super::Demo;
 use crate::commands::nst::PaintBar;
@@ -9,7 +9,6 @@ use gdl_train::{
     plot::{PlotOptions, Series, line_chart_svg},
     report::Page,
 };
-use gdl_vgg::VggWeights;
 use std::ops::ControlFlow;
 
 /// Pixels on the longer side of the painting.
@@ -19,9 +18,9 @@ const SIZE: usize = 320;
 pub(super) fn paint(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     let content = builtin::content(SIZE)?.to_device(&demo.context.device)?;
     let style = builtin::style(builtin::Style::Swirl, SIZE)?;
-    let weights = VggWeights::random(&NstConfig::untrained_network(), demo.seed)?;
+    let weights = builtin::network()?;
     let config =
-        NstConfig { size: SIZE, min_size: SIZE / 2, steps: 120, seed: demo.seed, ..NstConfig::untrained() };
+        NstConfig { size: SIZE, min_size: SIZE / 2, steps: 120, seed: demo.seed, ..NstConfig::builtin() };
     let mut transfer = StyleTransfer::new(&config, &weights, &content, &[style.clone().into()])?;
     let mut bar = PaintBar::new(demo.context, &transfer);
     let mut curve = Vec::new();
@@ -38,8 +37,8 @@ pub(super) fn paint(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     page.section(
         "Painting",
         "Style transfer changes the pixels of one picture until a network sees in it the content of that picture and \
-         the textures of another. Both were drawn by code; the network has random weights, so this is what can be had \
-         without a download. With VGG-19's trained weights (the default of gdl nst) it paints far better.",
+         the textures of another. Both were drawn by code; the network is the small one inside the program, which \
+         learned on drawn pictures to see as VGG-19 does. With VGG-19 itself, which gdl nst fetches, it paints better.",
     );
     page.row(&[
         (encode_png(&content)?, "content"),

@@ -1,7 +1,6 @@
 //! The flags of `gdl nst`, and the settings they come to.
 
 use crate::commands::values;
-use crate::commands::vgg::RANDOM;
 use crate::console::UsageError;
 use anyhow::Result;
 use clap::Args;
@@ -29,10 +28,10 @@ pub(crate) struct NstArgs {
     /// Optimisation steps [default: 300 with adam, 100 with lbfgs, whose steps do more]
     #[arg(long, value_name = "N", value_parser = values::count)]
     steps: Option<usize>,
-    /// Network: vgg19 or vgg16 (fetched once and kept), random (seeded, needs no network), or a .safetensors or
-    /// torchvision .pth file
-    #[arg(long, value_name = "FILE|vgg19|vgg16|random", default_value = "vgg19")]
-    pub(super) weights: String,
+    /// Network: vgg19 or vgg16 (fetched once and kept), builtin (small, inside the program), random (seeded, never
+    /// trained), or a .safetensors or torchvision .pth file [default: vgg19; builtin where that cannot be fetched]
+    #[arg(long, value_name = "FILE|vgg19|vgg16|builtin|random")]
+    pub(super) weights: Option<String>,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
@@ -162,8 +161,7 @@ pub(super) struct NetworkArgs {
 
 impl NstArgs {
     /// The settings that the flags ask for, from those that suit the weights.
-    pub(super) fn config(&self) -> Result<NstConfig> {
-        let defaults = if self.weights == RANDOM { NstConfig::untrained() } else { NstConfig::default() };
+    pub(super) fn config(&self, defaults: NstConfig) -> Result<NstConfig> {
         let (losses, styling, course) = (&self.losses, &self.styling, &self.course);
         let steps = match course.optimizer {
             OptimizerKind::Adam => defaults.steps,

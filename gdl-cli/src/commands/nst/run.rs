@@ -7,7 +7,7 @@ use crate::commands::Context;
 use crate::progress::Progress;
 use anyhow::Result;
 use gdl_image_io::{check_writable, save_image};
-use gdl_nst::{Layer, StepReport, StyleTransfer};
+use gdl_nst::{Layer, NstConfig, StepReport, StyleTransfer};
 use gdl_train::ThroughputMeter;
 use std::ops::ControlFlow;
 
@@ -16,11 +16,12 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
     // What can be wrong with flags and files is found out before the network is fetched and the hours are spent.
     check_writable(&args.out)?;
-    let config = args.config()?;
+    args.config(NstConfig::default())?;
     let content = picture(&args.content, args.size)?.to_device(&context.device)?;
     let styles = styles(args)?;
     let start = args.start().map(|path| picture(path, args.size)).transpose()?;
-    let weights = weights(args, context)?;
+    let (weights, settings) = weights(args, context)?;
+    let config = args.config(settings)?;
     say.detail(format_args!(
         "network: {} up to {}; content at {}; style at {}",
         weights.origin(),

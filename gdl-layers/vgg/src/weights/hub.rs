@@ -14,7 +14,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 const FILE: &str = "model.safetensors";
-/// How long nothing may arrive before a request counts as failed. The first answer takes a few round trips.
+/// How long an answer may take to begin, which is a few round trips.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// How long nothing more may arrive of an answer before the request counts as failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The repository that holds an architecture's weights, trained on ImageNet; owner and name.
@@ -84,6 +86,7 @@ fn cached(arch: Arch, upto: Tap) -> Option<(PathBuf, VggWeights)> {
 struct HubSource {
     repository: HFRepositorySync<RepoTypeModel>,
     name: String,
+    first_patience: Duration,
 }
 
 /// Counts what arrives, so that a request that stands still is noticed.
@@ -110,7 +113,8 @@ impl HubSource {
             builder = builder.endpoint(endpoint);
         }
         let client = builder.build_sync().map_err(|e| failure(&full, &e))?;
-        Ok(Self { repository: client.model(owner, name), name: full })
+        let repository = client.model(owner, name);
+        Ok(Self { repository, name: full, first_patience: FIRST_PATIENCE })
     }
 }
 
@@ -144,10 +148,11 @@ impl RangeSource for HubSource {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = arrived.0.load(Ordering::Relaxed);
+            let patience = if now == 0 { self.first_patience } else { PATIENCE };
             if now != count {
                 (count, since) = (now, Instant::now());
-            } else if since.elapsed() > PATIENCE {
-                let cause = format!("no answer for {} seconds", PATIENCE.as_secs());
+            } else if since.elapsed() > patience {
+                let cause = format!("no answer for {patience:?}");
                 return Err(Error::Hub { repo: self.name.clone(), cause });
             }
         }
@@ -236,10 +241,23 @@ mod tests {
         let mut source =
             HubSource::connect("timm", "vgg19.tv_in1k", Some(&format!("http://{address}"))).unwrap();
         let error = source.read_range(0..8).unwrap_err().to_string();
-        for part in ["timm/vgg19.tv_in1k", "connect", "--weights FILE", "--weights random"] {
+        for part in ["timm/vgg19.tv_in1k", "connect", "--weights FILE", "--weights builtin"] {
             assert!(error.contains(part), "{error}");
         }
         assert!(!error.contains('\n') && since.elapsed() < PATIENCE, "{error}");
+    }
+
+    #[test]
+    fn a_hub_that_takes_the_call_and_says_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut source =
+            HubSource::connect("timm", "vgg19.tv_in1k", Some(&format!("http://{address}"))).unwrap();
+        source.first_patience = Duration::from_millis(300);
+        let since = Instant::now();
+        let error = source.read_range(0..8).unwrap_err();
+        assert!(matches!(&error, Error::Hub { cause, .. } if cause == "no answer for 300ms"), "{error}");
+        assert!(since.elapsed() < FIRST_PATIENCE, "{:?}", since.elapsed());
     }
 
     #[test]
