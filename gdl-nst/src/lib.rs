@@ -22,7 +22,7 @@ pub use losses::{
     place_weighted, quantiles, style_loss, tv_l1_loss, tv_loss, tv_nine_point_loss, wasserstein_loss,
     with_unit_gradient,
 };
-pub use objective::Objective;
+pub use objective::{Objective, TileReport};
 pub use report::{LayerLoss, LossKind, LossWeights, Losses};
 pub use scale::Scale;
 pub use style_picture::Style;

@@ -73,6 +73,22 @@ impl Arch {
         (1..=5).contains(&tap.block) && (1..=self.depths()[tap.block - 1]).contains(&tap.index)
     }
 
+    /// How many pixels of the picture beyond its own block of `2^(tap.block - 1)` squared a feature at that tap sees in
+    /// each direction.
+    ///
+    /// # Example
+    /// ```
+    /// use gdl_vgg::{Arch, Tap};
+    ///
+    /// assert_eq!(Arch::Vgg19.reach(Tap::relu(1, 1)), 1);
+    /// assert_eq!(Arch::Vgg19.reach(Tap::relu(2, 1)), 1 + 1 + 2);
+    /// ```
+    pub fn reach(&self, tap: Tap) -> usize {
+        let before = self.convs().filter(|c| (c.block, c.index) <= (tap.block, tap.index));
+        // A convolution sees one more of its input's positions; the pooling's windows lie side by side.
+        before.map(|c| 1 << (c.block - 1)).sum()
+    }
+
     /// The names of its rectified taps, for messages.
     pub(crate) fn tap_names(&self) -> String {
         let names: Vec<_> = self.convs().map(|c| Tap::relu(c.block, c.index).to_string()).collect();

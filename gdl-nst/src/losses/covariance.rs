@@ -21,5 +21,14 @@ pub fn covariance_loss(
     places: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (m, c) = mean_and_covariance(features, places)?;
-    relative_mse(&c, covariance)? + relative_mse(&m, mean)?
+    covariance_loss_of((&m, &c), mean, covariance)
+}
+
+/// [`covariance_loss`] of features with that mean and covariance.
+pub(crate) fn covariance_loss_of(
+    (m, c): (&Tensor, &Tensor),
+    mean: &Tensor,
+    covariance: &Tensor,
+) -> Result<Tensor> {
+    relative_mse(c, covariance)? + relative_mse(m, mean)?
 }

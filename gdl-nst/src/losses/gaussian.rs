@@ -119,11 +119,20 @@ pub fn wasserstein_loss(features: &Tensor, style: &Gaussian, places: Option<&Ten
         )
     }
     let (mean, covariance) = mean_and_covariance(features, places)?;
+    wasserstein_loss_of((&mean, &covariance), style)
+}
+
+/// [`wasserstein_loss`] of features with that mean and covariance, the latter divided by C.
+pub(crate) fn wasserstein_loss_of(
+    (mean, covariance): (&Tensor, &Tensor),
+    style: &Gaussian,
+) -> Result<Tensor> {
+    let (_, c, _) = mean.dims3()?;
     let (mean, covariance) = (mean.squeeze(0)?, (covariance.squeeze(0)? * c as f64)?);
-    let like = |t: &Tensor| t.to_dtype(features.dtype())?.to_device(features.device());
+    let like = |t: &Tensor| t.to_dtype(mean.dtype())?.to_device(mean.device());
     let own = covariance.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
     let (slope, rest) = style.slope_and_rest(&own)?;
-    let off = (mean - like(&style.mean)?)?.sqr()?.sum_all()?;
+    let off = (&mean - like(&style.mean)?)?.sqr()?.sum_all()?;
     let spread = (covariance * like(&slope)?)?.sum_all()?;
     ((off + spread)? + rest)? * style.scale
 }

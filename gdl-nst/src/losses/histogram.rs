@@ -37,15 +37,41 @@ pub fn quantiles(f: &Tensor) -> Result<Tensor> {
 /// Risser, Wilmot and Barnes 2017, *Stable and Controllable Neural Texture Synthesis and Style Transfer Using
 /// Histogram Losses*, section 4.1, which matches by histograms of 256 bins instead of by rank.
 pub fn histogram_loss(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
+    let scale = histogram_scale(target)?;
+    let off = (features - matched(features, target, places)?)?;
+    place_weighted(&off, places)?.sqr()?.mean_all()? * scale
+}
+
+/// What the mean squared distance to the matched features is multiplied with, which depends on the target alone.
+pub(crate) fn histogram_scale(target: &Tensor) -> Result<f64> {
+    Ok(inverse_or_one(value(&target.sqr()?.mean_all()?)?))
+}
+
+/// `R(F)` of [`histogram_loss`], of F's shape.
+fn matched(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
     let (_, c, _, _) = features.dims4()?;
     if target.dims() != [1, c, LEVELS] {
         bail!("histogram loss: features of {:?}, a target of {:?}", features.dims(), target.dims())
     }
-    let energy = value(&target.sqr()?.mean_all()?)?;
-    let matched = per_channel(&features.detach(), places, Some(target), |channel| channel.matched())?;
-    let off = (features - matched.reshape(features.shape())?)?;
-    place_weighted(&off, places)?.sqr()?.mean_all()? * inverse_or_one(energy)
+    per_channel(&features.detach(), places, Some(target), |channel| channel.matched())?
+        .reshape(features.shape())
 }
+
+/// Puts `R(F)` in the place of F, a few channels at a time: the ranks of one take six times its memory.
+pub(crate) fn match_in_place(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<()> {
+    let (_, c, h, w) = features.dims4()?;
+    let together = (AT_ONCE / (h * w).max(1)).clamp(1, c.max(1));
+    for first in (0..c).step_by(together) {
+        let n = together.min(c - first);
+        let channels = features.narrow(1, first, n)?.contiguous()?;
+        let found = matched(&channels, &target.narrow(1, first, n)?, places)?;
+        features.slice_set(&found, 1, first)?;
+    }
+    Ok(())
+}
+
+/// Values whose ranks [`match_in_place`] looks for at once, where a channel has no more.
+const AT_ONCE: usize = 1 << 22;
 
 /// One channel, its values in order.
 struct Channel<'a> {

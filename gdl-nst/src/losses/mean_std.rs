@@ -1,5 +1,4 @@
-use super::moments::mean as mean_of;
-use super::{inverse_or_one, mean_square, value};
+use super::{inverse_or_one, mean_and_variance, value};
 use candle_core::{Result, Tensor};
 
 /// How far mean and standard deviation of each channel are from those of the style picture.
@@ -26,12 +25,19 @@ pub fn mean_std_loss(
     variance: &Tensor,
     places: Option<&Tensor>,
 ) -> Result<Tensor> {
+    let (m, v) = mean_and_variance(features, places)?;
+    mean_std_loss_of((&m, &v), mean, variance)
+}
+
+/// [`mean_std_loss`] of features with that mean and variance.
+pub(crate) fn mean_std_loss_of(
+    (m, v): (&Tensor, &Tensor),
+    mean: &Tensor,
+    variance: &Tensor,
+) -> Result<Tensor> {
     let energy = value(&(mean.sqr()? + variance)?.mean_all()?)?;
-    let (n, c, h, w) = features.dims4()?;
-    let (m, eps) = (mean_of(features, places)?, 1e-6 * energy + f64::from(f32::MIN_POSITIVE));
-    let centred = features.reshape((n, c, h * w))?.broadcast_sub(&m)?.reshape((n, c, h, w))?;
+    let eps = 1e-6 * energy + f64::from(f32::MIN_POSITIVE);
     let deviation = |variance: &Tensor| (variance + eps)?.sqrt();
-    let s = deviation(&mean_square(&centred, places)?)?;
-    let sum = ((m - mean)?.sqr()? + (s - deviation(variance)?)?.sqr()?)?;
+    let sum = ((m - mean)?.sqr()? + (deviation(v)? - deviation(variance)?)?.sqr()?)?;
     sum.mean_all()? * inverse_or_one(energy)
 }

@@ -12,13 +12,18 @@ mod tv;
 pub use content::content_loss;
 pub(crate) use content::content_scale;
 pub use covariance::covariance_loss;
+pub(crate) use covariance::covariance_loss_of;
+pub(crate) use gaussian::wasserstein_loss_of;
 pub use gaussian::{Gaussian, wasserstein_loss};
 pub use histogram::{histogram_loss, quantiles};
+pub(crate) use histogram::{histogram_scale, match_in_place};
 pub use mean_std::mean_std_loss;
+pub(crate) use mean_std::mean_std_loss_of;
+pub(crate) use moments::mean_and_variance;
 pub use moments::{mean_and_covariance, place_weighted};
-pub(crate) use moments::{mean_and_second_moment, mean_square};
 pub use normalised::with_unit_gradient;
 pub use style::style_loss;
+pub(crate) use style::style_loss_of;
 pub use tv::{tv_l1_loss, tv_loss, tv_nine_point_loss};
 
 use candle_core::{DType, Result, Tensor};
@@ -39,7 +44,7 @@ fn scale_of(yardstick: &Tensor) -> Result<f64> {
 }
 
 /// `1 / energy`. Where the target is 0 everywhere there is nothing to be relative to, and the loss is taken as it is.
-fn inverse_or_one(energy: f64) -> f64 {
+pub(crate) fn inverse_or_one(energy: f64) -> f64 {
     if energy > NOTHING { 1.0 / energy } else { 1.0 }
 }
 

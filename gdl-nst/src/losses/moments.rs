@@ -19,14 +19,15 @@ pub fn mean_and_covariance(f: &Tensor, places: Option<&Tensor>) -> Result<(Tenso
     Ok((mean, gram_matrix(&place_weighted(&centred, places)?)?))
 }
 
-/// The mean of each channel, and the raw second moments of the channels, not divided by C: what statistics of several
-/// pictures are mixed by, since both are linear in the distribution.
+/// The mean of each channel and its variance about it.
 ///
 /// # Shape
-/// As [`mean_and_covariance`].
-pub(crate) fn mean_and_second_moment(f: &Tensor, places: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
-    let (_, c, _, _) = f.dims4()?;
-    Ok((mean(f, places)?, (gram_matrix(&place_weighted(f, places)?)? * c as f64)?))
+/// `f` (N, C, H, W), `places` (1, 1, H, W), to two of (N, C, 1).
+pub(crate) fn mean_and_variance(f: &Tensor, places: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+    let m = mean(f, places)?;
+    let centred = f.broadcast_sub(&m.unsqueeze(3)?)?;
+    let variance = mean(&centred.sqr()?, places)?;
+    Ok((m, variance))
 }
 
 /// Features times the root of how much their position counts: products of two of them then count as they should.
@@ -47,13 +48,8 @@ pub fn place_weighted(f: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
     }
 }
 
-/// The mean square of each channel, (N, C, 1).
-pub(crate) fn mean_square(f: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
-    mean(&f.sqr()?, places)
-}
-
 /// (N, C, H, W) to (N, C, 1).
-pub(super) fn mean(f: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
+fn mean(f: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
     let (n, c, h, w) = f.dims4()?;
     if f.elem_count() == 0 {
         bail!("style statistics: features of shape {:?} have no elements", f.dims())

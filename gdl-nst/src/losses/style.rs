@@ -20,5 +20,10 @@ use gdl_vgg::gram_matrix;
 /// Gatys, Ecker and Bethge 2016, equation 4, which divides by 4 C^2 (H W)^2 instead; Gatys et al. 2017, equation 7,
 /// for the guided one.
 pub fn style_loss(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
-    relative_mse(&gram_matrix(&place_weighted(features, places)?)?, target)
+    style_loss_of(&gram_matrix(&place_weighted(features, places)?)?, target)
+}
+
+/// [`style_loss`] of features with that Gram matrix.
+pub(crate) fn style_loss_of(gram: &Tensor, target: &Tensor) -> Result<Tensor> {
+    relative_mse(gram, target)
 }

@@ -1,29 +1,32 @@
+mod contents;
 mod levels;
+mod network;
 mod region;
 mod target;
+mod terms;
+mod tiles;
 
 pub(crate) use levels::least_side;
+pub use tiles::TileReport;
 
-use crate::losses::{
-    content_scale, histogram_loss, scaled_mse, tv_l1_loss, tv_loss, tv_nine_point_loss, value,
-    with_unit_gradient,
-};
-use crate::{
-    Error, Layer, LayerLoss, LossKind, LossWeights, Losses, NstConfig, Result, Style, TotalVariation,
-};
+use crate::losses::{tv_l1_loss, tv_loss, tv_nine_point_loss, value, with_unit_gradient};
+use crate::{Error, LayerLoss, LossKind, LossWeights, Losses, NstConfig, Result, Style, TotalVariation};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
+use contents::Contents;
 use gdl_vgg::{Preprocess, Tap, Vgg, VggWeights};
 use levels::levels;
+use network::{Network, at};
 use region::{Maker, Region};
-use std::collections::BTreeMap;
+use terms::Term;
+use tiles::Tiling;
 
 /// What is minimised at one size: the targets taken from content and styles, and the weights of the losses.
 ///
 /// `total = content_weight * content + style_weight * style + histogram_weight * histogram + tv_weight * tv`; each of the first
 /// three is the mean over its layers, by their weights (style: over the levels of the picture too), of
 /// [`content_loss`](crate::content_loss), of the loss of the chosen [`Statistics`](crate::Statistics), and of
-/// [`histogram_loss`].
+/// [`histogram_loss`](crate::histogram_loss).
 ///
 /// The statistics of several styles are mixed with their weights, where they share a place; a style with a mask has a
 /// style loss of its own, of the features under the mask.
@@ -33,11 +36,11 @@ pub struct Objective {
     preprocess: Preprocess,
     tv: TotalVariation,
     unit_gradients: bool,
-    /// Each layer with its features and what the squared difference is multiplied with.
-    content: Vec<(Layer, Tensor, f64)>,
+    content: Contents,
     regions: Vec<Region>,
     least: usize,
     weights: LossWeights,
+    tiles: Option<Tiling>,
 }
 
 /// The losses of a picture, and what to differentiate for the gradient.
@@ -81,6 +84,41 @@ impl Objective {
         content: &Tensor,
         styles: &[Style],
     ) -> Result<Self> {
+        Self::build(config, weights, vgg, (content, styles), None)
+    }
+
+    /// [`Objective::new`] for pictures whose features do not fit into memory: targets, losses and gradients are computed
+    /// in tiles of `side` pixels, rounded up to what the network's halvings need.
+    ///
+    /// Nothing is approximated. A first sweep over the tiles adds up the statistics of the whole picture; the losses
+    /// and their gradients with respect to the statistics follow from those; a second sweep carries these back to the
+    /// pixels. Each tile is computed with as much of the picture around it as its features see. So losses and
+    /// gradients are those without tiles, but for rounding; and as what the tiles share is computed twice, and most of it for both
+    /// sweeps, a step takes longer.
+    ///
+    /// # Shape, Errors
+    /// As [`Objective::new`]; and when `side` is 0.
+    pub fn in_tiles(
+        config: &NstConfig,
+        weights: &VggWeights,
+        vgg: Vgg,
+        content: &Tensor,
+        styles: &[Style],
+        side: usize,
+    ) -> Result<Self> {
+        if side == 0 {
+            return Err(Error::Setting { key: "tile", message: "must be at least 1, not 0".to_string() });
+        }
+        Self::build(config, weights, vgg, (content, styles), Some(Tiling::new(side)))
+    }
+
+    fn build(
+        config: &NstConfig,
+        weights: &VggWeights,
+        vgg: Vgg,
+        (content, styles): (&Tensor, &[Style]),
+        tiles: Option<Tiling>,
+    ) -> Result<Self> {
         let sum: f64 = styles.iter().map(|s| s.weight).sum();
         if !sum.is_finite() || sum <= 0.0 || styles.iter().any(|s| s.weight < 0.0) {
             let weights: Vec<_> = styles.iter().map(|s| s.weight).collect();
@@ -90,24 +128,18 @@ impl Objective {
             return Err(Error::Setting { key: "styles", message });
         }
         let preprocess = weights.preprocess().clone();
+        let network = Network { vgg: &vgg, preprocess: &preprocess };
         let ((_, _, h, w), dtype) = (content.dims4()?, content.dtype());
-        let layers = config.content_layers_of(weights);
-        let taps: Vec<Tap> = layers.iter().map(|l| l.tap).collect();
-        let features = vgg.features(&preprocess.apply(content)?, &taps)?;
-        let content = layers
-            .into_iter()
-            .zip(features)
-            .map(|(layer, f)| Ok((layer, f.detach(), content_scale(&f)?)))
-            .collect::<Result<_>>()?;
+        let content = Contents::new(network, config.content_layers_of(weights), content, tiles.as_ref())?;
         let style_layers = config.style_layers_of(weights);
         let maker = Maker {
             config,
-            vgg: &vgg,
-            preprocess: &preprocess,
+            network,
             style_layers: &style_layers,
             histogram_layers: &config.histogram_layers_of(weights),
             size: (h, w),
             dtype,
+            tiles: tiles.as_ref(),
         };
         let regions = maker.regions(styles)?;
         let least = least_side(style_layers.iter().map(|l| l.tap));
@@ -120,6 +152,7 @@ impl Objective {
             weights: config.loss_weights(),
             vgg,
             preprocess,
+            tiles,
         })
     }
 
@@ -134,8 +167,9 @@ impl Objective {
         self.weights = weights;
     }
 
-    /// The losses of a picture, and a scalar to differentiate: the total; or with normalised gradients what has them
-    /// (see [`with_unit_gradient`]). A loss whose weight is 0 is not computed and counts as 0.
+    /// The losses of a picture, and a scalar to differentiate: the total; or what has the total's gradient, where that is
+    /// computed in tiles; or with normalised gradients what has them (see [`with_unit_gradient`]). A loss whose weight is
+    /// 0 is not computed and counts as 0.
     ///
     /// # Shape
     /// (1, 3, H, W), RGB in [0, 1], H and W those of the content.
@@ -143,18 +177,43 @@ impl Objective {
     /// # Errors
     /// When the picture has another size than the content.
     pub fn losses(&self, image: &Tensor) -> candle_core::Result<(Losses, Tensor)> {
-        let mut sum = Sum {
-            losses: Losses::default(),
-            slope: Tensor::zeros((), image.dtype(), image.device())?,
-            unit_gradients: self.unit_gradients,
-        };
+        if let Some(tiles) = &self.tiles {
+            let (losses, grad) = self.in_tiles_of(tiles, image)?;
+            return Ok((losses, (image * grad)?.sum_all()?));
+        }
+        let mut sum = Sum::new(self.unit_gradients, image)?;
+        let images = self.levels_of(image)?;
+        for (level, image) in images.iter().enumerate() {
+            self.add_level(&mut sum, &self.terms(level, images.len()), image)?;
+        }
+        self.add_tv(&mut sum, image)?;
+        Ok((self.with_total(sum.losses), sum.slope))
+    }
+
+    /// The losses of a picture and the gradient of the total with respect to it.
+    ///
+    /// # Errors
+    /// As [`Objective::losses`].
+    pub fn gradients(&self, image: &Tensor) -> candle_core::Result<(Losses, GradStore)> {
+        if let Some(tiles) = &self.tiles {
+            let (losses, grad) = self.in_tiles_of(tiles, image)?;
+            let mut grads = GradStore::default();
+            grads.insert(image, grad);
+            return Ok((losses, grads));
+        }
+        let (losses, slope) = self.losses(image)?;
+        Ok((losses, slope.backward()?))
+    }
+
+    /// The sizes at which the picture is looked at.
+    fn levels_of(&self, image: &Tensor) -> candle_core::Result<Vec<Tensor>> {
         let styled = self.weights.style > 0.0;
         let deepest = self.regions.iter().map(|r| r.style.len()).max().unwrap_or(0);
         let count = if styled { deepest.max(1) } else { 1 };
-        let images = levels(image, self.least).take(count).collect::<candle_core::Result<Vec<_>>>()?;
-        for (level, image) in images.iter().enumerate() {
-            self.add_level(&mut sum, (level, images.len()), image)?;
-        }
+        levels(image, self.least).take(count).collect()
+    }
+
+    fn add_tv(&self, sum: &mut Sum, image: &Tensor) -> candle_core::Result<()> {
         if self.weights.tv > 0.0 {
             let tv = match self.tv {
                 TotalVariation::Squared => tv_loss,
@@ -163,96 +222,35 @@ impl Objective {
             };
             sum.losses.tv = sum.term(image, self.weights.tv, tv)?;
         }
-        let (w, l) = (&self.weights, &mut sum.losses);
-        l.total = w.content * l.content + w.style * l.style + w.histogram * l.histogram + w.tv * l.tv;
-        Ok((sum.losses, sum.slope))
+        Ok(())
     }
 
-    /// The losses of a picture and the gradient of the total with respect to it.
-    ///
-    /// # Errors
-    /// As [`Objective::losses`].
-    pub fn gradients(&self, image: &Tensor) -> candle_core::Result<(Losses, GradStore)> {
-        let (losses, slope) = self.losses(image)?;
-        Ok((losses, slope.backward()?))
+    fn with_total(&self, mut l: Losses) -> Losses {
+        let w = &self.weights;
+        l.total = w.content * l.content + w.style * l.style + w.histogram * l.histogram + w.tv * l.tv;
+        l
     }
 
     /// Everything that is read from the network at one of the levels of the picture.
-    fn add_level(
-        &self,
-        sum: &mut Sum,
-        (level, levels): (usize, usize),
-        image: &Tensor,
-    ) -> candle_core::Result<()> {
-        let first = level == 0;
-        let with_content = first && self.weights.content > 0.0;
-        let with_histograms = first && self.weights.histogram > 0.0;
-        let mut taps = Vec::new();
-        for region in &self.regions {
-            if self.weights.style > 0.0 {
-                taps.extend(region.style.get(level).into_iter().flatten().map(|(layer, _)| layer.tap));
-            }
-            if with_histograms {
-                taps.extend(region.histograms.iter().map(|(layer, _)| layer.tap));
-            }
-        }
-        if with_content {
-            taps.extend(self.content.iter().map(|(layer, ..)| layer.tap));
-        }
-        taps.sort_unstable();
-        taps.dedup();
-        if taps.is_empty() {
-            return Ok(());
-        }
-        let found = self.vgg.features(&self.preprocess.apply(image)?, &taps)?;
-        let features: BTreeMap<Tap, Tensor> = taps.into_iter().zip(found).collect();
-        let at = |layer: &Layer| match features.get(&layer.tap) {
-            Some(f) => Ok(f),
-            None => candle_core::bail!("style transfer: no features at {}", layer.tap),
-        };
-        if with_content {
-            let all: f64 = self.content.iter().map(|(layer, ..)| layer.weight).sum();
-            for (layer, target, scale) in &self.content {
-                let part = Part { kind: LossKind::Content, layer: *layer, level, share: layer.weight / all };
-                let loss = |f: &Tensor| scaled_mse(f, target, *scale);
-                sum.layer(part, at(layer)?, self.weights.content, loss)?;
-            }
-        }
-        for region in &self.regions {
-            if self.weights.style > 0.0 {
-                let used = region.style.iter().take(levels).flatten();
-                let all: f64 = used.map(|(layer, _)| layer.weight).sum();
-                for (layer, target) in region.style.get(level).into_iter().flatten() {
-                    let share = region.share * layer.weight / all;
-                    let part = Part { kind: LossKind::Style, layer: *layer, level, share };
-                    let places = region.places(level, layer.tap);
-                    sum.layer(part, at(layer)?, self.weights.style, |f| target.loss(f, places))?;
-                }
-            }
-            if with_histograms {
-                let all: f64 = region.histograms.iter().map(|(layer, _)| layer.weight).sum();
-                for (layer, target) in &region.histograms {
-                    let share = region.share * layer.weight / all;
-                    let part = Part { kind: LossKind::Histogram, layer: *layer, level, share };
-                    let places = region.places(level, layer.tap);
-                    let loss = |f: &Tensor| histogram_loss(f, target, places);
-                    sum.layer(part, at(layer)?, self.weights.histogram, loss)?;
-                }
-            }
+    fn add_level(&self, sum: &mut Sum, terms: &[Term<'_>], image: &Tensor) -> candle_core::Result<()> {
+        let features = self.net().features(image, terms.iter().map(|term| term.layer.tap))?;
+        for term in terms {
+            sum.layer(term, at(&features, term.layer.tap)?)?;
         }
         Ok(())
     }
-}
 
-/// One layer's part of a loss.
-struct Part {
-    kind: LossKind,
-    layer: Layer,
-    level: usize,
-    share: f64,
+    fn net(&self) -> Network<'_> {
+        Network { vgg: &self.vgg, preprocess: &self.preprocess }
+    }
 }
 
 impl Sum {
+    fn new(unit_gradients: bool, image: &Tensor) -> candle_core::Result<Self> {
+        let slope = Tensor::zeros((), image.dtype(), image.device())?;
+        Ok(Self { losses: Losses::default(), slope, unit_gradients })
+    }
+
     /// Adds a loss of `x` with a weight, and gives its value.
     fn term(
         &mut self,
@@ -271,22 +269,28 @@ impl Sum {
         value(&loss)
     }
 
-    fn layer(
-        &mut self,
-        part: Part,
-        f: &Tensor,
-        weight: f64,
-        loss: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
-    ) -> candle_core::Result<()> {
-        let value = self.term(f, weight * part.share, loss)?;
-        let sum = match part.kind {
-            LossKind::Content => &mut self.losses.content,
-            LossKind::Style => &mut self.losses.style,
-            LossKind::Histogram => &mut self.losses.histogram,
-        };
-        *sum += part.share * value;
-        let Part { kind, layer, level, share } = part;
-        self.losses.layers.push(LayerLoss { kind, tap: layer.tap, level, share, value });
+    fn layer(&mut self, term: &Term<'_>, f: &Tensor) -> candle_core::Result<()> {
+        let value = self.term(f, term.weight * term.share, |f| term.loss(f))?;
+        self.losses.add(term, value);
         Ok(())
+    }
+}
+
+impl Losses {
+    /// Adds what a layer's loss comes to.
+    fn add(&mut self, term: &Term<'_>, value: f64) {
+        let sum = match term.kind() {
+            LossKind::Content => &mut self.content,
+            LossKind::Style => &mut self.style,
+            LossKind::Histogram => &mut self.histogram,
+        };
+        *sum += term.share * value;
+        self.layers.push(LayerLoss {
+            kind: term.kind(),
+            tap: term.layer.tap,
+            level: term.level,
+            share: term.share,
+            value,
+        });
     }
 }

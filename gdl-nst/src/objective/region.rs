@@ -1,11 +1,13 @@
 use super::levels::{least_side, levels};
+use super::network::{Features, Network, at};
 use super::target::{Target, add_share};
+use super::tiles::{Gather, Tiling};
 use crate::losses::{quantiles, value};
 use crate::{Error, Layer, NstConfig, Result, Style};
 use candle_core::{DType, Device, Tensor};
 use gdl_conv::{Conv2dParams, Pad, PadMode, conv2d, pad2d};
 use gdl_image_io::{Filter, resize};
-use gdl_vgg::{Preprocess, Tap, Vgg};
+use gdl_vgg::Tap;
 use std::collections::BTreeMap;
 
 /// A part of the picture, or all of it, and the style that is wanted there.
@@ -25,14 +27,14 @@ type Places = BTreeMap<(usize, usize), Tensor>;
 /// What regions are made with.
 pub(super) struct Maker<'a> {
     pub(super) config: &'a NstConfig,
-    pub(super) vgg: &'a Vgg,
-    pub(super) preprocess: &'a Preprocess,
+    pub(super) network: Network<'a>,
     pub(super) style_layers: &'a [Layer],
     /// None where histograms do not count.
     pub(super) histogram_layers: &'a [Layer],
     /// Height and width of the picture.
     pub(super) size: (usize, usize),
     pub(super) dtype: DType,
+    pub(super) tiles: Option<&'a Tiling>,
 }
 
 impl Region {
@@ -71,7 +73,7 @@ impl Maker<'_> {
     }
 
     fn region(&self, styles: &[&Style], share: f64, mask: Option<&Tensor>) -> Result<Region> {
-        let Self { config, vgg, preprocess, style_layers, histogram_layers, .. } = *self;
+        let Self { config, style_layers, histogram_layers, .. } = *self;
         let sum: f64 = styles.iter().map(|s| s.weight).sum();
         let taps: Vec<Tap> = style_layers.iter().map(|l| l.tap).collect();
         let least = least_side(taps.iter().copied());
@@ -81,16 +83,15 @@ impl Maker<'_> {
             let part = style.weight / sum;
             let picture = style.image.unsqueeze(0)?;
             for (level, image) in mixes.iter_mut().zip(levels(&picture, least)) {
-                let features = vgg.features(&preprocess.apply(&image?)?, &taps)?;
-                for (mix, f) in level.iter_mut().zip(&features) {
-                    add_share(mix, &config.statistics.measure(f)?, part)?;
+                for (mix, moments) in level.iter_mut().zip(self.moments(&image?, &taps)?) {
+                    add_share(mix, &config.statistics.mixable(&moments)?, part)?;
                 }
             }
-            let taps: Vec<Tap> = histogram_layers.iter().map(|l| l.tap).collect();
-            let features = vgg.features(&preprocess.apply(&picture)?, &taps)?;
-            for (mix, f) in histograms.iter_mut().zip(&features) {
+            let taps = histogram_layers.iter().map(|l| l.tap);
+            let features = self.maps(&picture, taps.clone())?;
+            for (mix, tap) in histograms.iter_mut().zip(taps) {
                 // Quantiles mixed are those of the distribution between, not of one with several humps.
-                add_share(mix, &[quantiles(f)?], part)?;
+                add_share(mix, &[quantiles(at(&features, tap)?)?], part)?;
             }
         }
         // A level that some style is too small for is left out.
@@ -103,6 +104,27 @@ impl Maker<'_> {
         let histograms = histogram_layers.iter().copied().zip(histograms.into_iter().flatten()).collect();
         let places = mask.map(|mask| self.places(mask)).transpose()?;
         Ok(Region { share, style, histograms, places })
+    }
+
+    /// The moments of a style picture's features at each tap.
+    fn moments(&self, picture: &Tensor, taps: &[Tap]) -> Result<Vec<Vec<Tensor>>> {
+        let statistics = self.config.statistics;
+        let Some(tiles) = self.tiles else {
+            let features = self.network.features(picture, taps.iter().copied())?;
+            let moments = taps.iter().map(|tap| statistics.moments(at(&features, *tap)?, None));
+            return Ok(moments.collect::<candle_core::Result<_>>()?);
+        };
+        let mut gather = Gather::default();
+        taps.iter().for_each(|tap| gather.moments(*tap, statistics, None));
+        Ok(gather.over(self.network, picture, tiles)?.moments)
+    }
+
+    /// A style picture's features.
+    fn maps(&self, picture: &Tensor, taps: impl Iterator<Item = Tap>) -> Result<Features> {
+        let Some(tiles) = self.tiles else { return Ok(self.network.features(picture, taps)?) };
+        let mut gather = Gather::default();
+        taps.for_each(|tap| gather.map(tap));
+        Ok(gather.over(self.network, picture, tiles)?.maps)
     }
 
     /// A mask (H, W) at the picture's size, feathered, as (1, H, W).
@@ -130,9 +152,9 @@ impl Maker<'_> {
                     continue;
                 }
                 let small = resize(mask, h, w, Filter::Box)?;
+                let small = small.to_dtype(self.dtype)?.unsqueeze(0)?;
                 let mean = covered(&small)?;
-                let small = (small / mean)?.unsqueeze(0)?;
-                places.insert((level, block), small.to_dtype(self.dtype)?);
+                places.insert((level, block), (small / mean)?);
             }
         }
         Ok(places)

@@ -1,7 +1,7 @@
 use crate::Statistics;
 use crate::losses::{
-    Gaussian, covariance_loss, mean_and_covariance, mean_and_second_moment, mean_square, mean_std_loss,
-    style_loss, wasserstein_loss,
+    Gaussian, covariance_loss_of, mean_and_covariance, mean_and_variance, mean_std_loss_of, place_weighted,
+    style_loss_of, wasserstein_loss_of,
 };
 use candle_core::{Result, Tensor, bail};
 use gdl_vgg::gram_matrix;
@@ -16,24 +16,33 @@ pub(super) enum Target {
 }
 
 impl Statistics {
-    /// What is taken from a style's features: such parts of several styles are mixed by adding them up with the
-    /// styles' shares.
-    pub(super) fn measure(self, f: &Tensor) -> Result<Vec<Tensor>> {
-        let parts = match self {
-            Self::Gram => vec![gram_matrix(f)?],
-            Self::Covariance => {
-                let (mean, covariance) = mean_and_covariance(f, None)?;
+    /// What the losses see of features: the Gram matrix, or mean and covariance (divided by C), or mean and variance.
+    pub(super) fn moments(self, f: &Tensor, places: Option<&Tensor>) -> Result<Vec<Tensor>> {
+        Ok(match self {
+            Self::Gram => vec![gram_matrix(&place_weighted(f, places)?)?],
+            Self::Covariance | Self::Wasserstein => {
+                let (mean, covariance) = mean_and_covariance(f, places)?;
                 vec![mean, covariance]
             }
             Self::MeanStd => {
-                let (n, c, h, w) = f.dims4()?;
-                let mean = f.reshape((n, c, h * w))?.mean_keepdim(2)?;
-                vec![mean, mean_square(f, None)?]
+                let (mean, variance) = mean_and_variance(f, places)?;
+                vec![mean, variance]
             }
-            Self::Wasserstein => {
-                let (mean, moment) = mean_and_second_moment(f, None)?;
-                vec![mean, moment]
+        })
+    }
+
+    /// What is taken from a style's moments: such parts of several styles are mixed by adding them up with the styles'
+    /// shares.
+    pub(super) fn mixable(self, moments: &[Tensor]) -> Result<Vec<Tensor>> {
+        let parts = match (self, moments) {
+            (Self::Gram | Self::Covariance, parts) => parts.to_vec(),
+            // Both linear in the distribution.
+            (Self::MeanStd, [mean, variance]) => vec![mean.clone(), (variance + mean.sqr()?)?],
+            (Self::Wasserstein, [mean, covariance]) => {
+                let (_, c, _) = mean.dims3()?;
+                vec![mean.clone(), ((covariance * c as f64)? + mean.matmul(&mean.t()?)?)?]
             }
+            _ => bail!("style transfer: {} moments", moments.len()),
         };
         Ok(parts.into_iter().map(|t| t.detach()).collect())
     }
@@ -60,13 +69,28 @@ impl Statistics {
 }
 
 impl Target {
+    pub(super) fn statistics(&self) -> Statistics {
+        match self {
+            Self::Gram(_) => Statistics::Gram,
+            Self::Covariance { .. } => Statistics::Covariance,
+            Self::MeanStd { .. } => Statistics::MeanStd,
+            Self::Gaussian(_) => Statistics::Wasserstein,
+        }
+    }
+
     /// The style loss of features at this tap.
     pub(super) fn loss(&self, f: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
-        match self {
-            Self::Gram(gram) => style_loss(f, gram, places),
-            Self::Covariance { mean, covariance } => covariance_loss(f, mean, covariance, places),
-            Self::MeanStd { mean, variance } => mean_std_loss(f, mean, variance, places),
-            Self::Gaussian(gaussian) => wasserstein_loss(f, gaussian, places),
+        self.loss_of(&self.statistics().moments(f, places)?)
+    }
+
+    /// The style loss of features that have these moments.
+    pub(super) fn loss_of(&self, moments: &[Tensor]) -> Result<Tensor> {
+        match (self, moments) {
+            (Self::Gram(target), [gram]) => style_loss_of(gram, target),
+            (Self::Covariance { mean, covariance }, [m, c]) => covariance_loss_of((m, c), mean, covariance),
+            (Self::MeanStd { mean, variance }, [m, v]) => mean_std_loss_of((m, v), mean, variance),
+            (Self::Gaussian(gaussian), [m, c]) => wasserstein_loss_of((m, c), gaussian),
+            _ => bail!("style transfer: a style loss of {} moments", moments.len()),
         }
     }
 }

@@ -1,0 +1,100 @@
+//! Losses and gradients of pictures whose features do not fit into memory, in tiles.
+//!
+//! A style loss reads only the moments of its features over the whole picture, and its gradient at a position follows from
+//! the features there and the moments. So a first sweep over the tiles adds up the moments ([`Gather`]); the losses'
+//! own code gives the gradient with respect to these; and a second sweep computes each tile again, with the graph, and
+//! carries the gradient back to the pixels ([`step`]).
+
+mod canvas;
+mod gather;
+mod grid;
+mod moments;
+mod slope;
+mod step;
+
+pub(super) use gather::Gather;
+pub(crate) use grid::{Sight, Tile, grid};
+
+use super::network::{Features, Network};
+use candle_core::{Result, Tensor};
+use gdl_vgg::Tap;
+use std::fmt;
+use std::sync::Arc;
+
+/// How far the evaluation of a picture in tiles is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TileReport {
+    /// Tiles done; one counts once for each sweep over it.
+    pub tile: usize,
+    /// Tiles in all.
+    pub tiles: usize,
+}
+
+/// How a picture is cut, and who wants to know how far it is.
+#[derive(Clone)]
+pub(super) struct Tiling {
+    side: usize,
+    pub(super) watch: Option<Arc<Watch>>,
+}
+
+/// Is told of each tile.
+pub(crate) type Watch = dyn Fn(TileReport) + Send + Sync;
+
+impl Tiling {
+    pub(super) fn new(side: usize) -> Self {
+        Self { side, watch: None }
+    }
+}
+
+impl fmt::Debug for Tiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tiling").field("side", &self.side).finish_non_exhaustive()
+    }
+}
+
+/// A picture and its tiles for a network that is read at certain taps.
+struct Sweep<'a> {
+    network: Network<'a>,
+    /// (1, 3, H, W).
+    image: &'a Tensor,
+    grid: Vec<Vec<Tile>>,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(network: Network<'a>, image: &'a Tensor, taps: &[Tap], tiles: &Tiling) -> Result<Self> {
+        let (_, _, h, w) = image.dims4()?;
+        Ok(Self { network, image, grid: grid((h, w), tiles.side, network.sight(taps)) })
+    }
+
+    fn tiles(&self) -> impl Iterator<Item = &Tile> {
+        self.grid.iter().flatten()
+    }
+
+    /// The features of a tile and what is around it, without the graph.
+    fn features(&self, tile: &Tile, taps: impl Iterator<Item = Tap>) -> Result<Features> {
+        match tile.around.of(self.image)? {
+            Some(part) => self.network.features(&part, taps),
+            None => Ok(Features::new()),
+        }
+    }
+
+    /// Height and width of the whole map at a tap.
+    fn size_at(&self, tap: Tap) -> (usize, usize) {
+        let (h, w) = (self.image.dims()[2], self.image.dims()[3]);
+        (h >> (tap.block - 1), w >> (tap.block - 1))
+    }
+
+    fn positions(&self, tap: Tap) -> usize {
+        let (h, w) = self.size_at(tap);
+        h * w
+    }
+}
+
+impl Network<'_> {
+    /// How far the features at the deepest of these taps see.
+    fn sight(&self, taps: &[Tap]) -> Sight {
+        let reach =
+            |tap: Tap| Sight { stride: 1 << (tap.block - 1), reach: self.vgg.config().arch.reach(tap) };
+        taps.iter().max().map_or(Sight { stride: 1, reach: 0 }, |tap| reach(*tap))
+    }
+}
