@@ -186,7 +186,9 @@ impl Objective {
         for (level, image) in images.iter().enumerate() {
             self.add_level(&mut sum, &self.terms(level, images.len()), image)?;
         }
-        self.add_tv(&mut sum, image)?;
+        if self.weights.tv > 0.0 {
+            sum.losses.tv = sum.term(image, self.weights.tv, |x| self.tv.loss(x))?;
+        }
         Ok((self.with_total(sum.losses), sum.slope))
     }
 
@@ -213,18 +215,6 @@ impl Objective {
         levels(image, self.least).take(count).collect()
     }
 
-    fn add_tv(&self, sum: &mut Sum, image: &Tensor) -> candle_core::Result<()> {
-        if self.weights.tv > 0.0 {
-            let tv = match self.tv {
-                TotalVariation::Squared => tv_loss,
-                TotalVariation::L1 => tv_l1_loss,
-                TotalVariation::NinePoint => tv_nine_point_loss,
-            };
-            sum.losses.tv = sum.term(image, self.weights.tv, tv)?;
-        }
-        Ok(())
-    }
-
     fn with_total(&self, mut l: Losses) -> Losses {
         let w = &self.weights;
         l.total = w.content * l.content + w.style * l.style + w.histogram * l.histogram + w.tv * l.tv;
@@ -242,6 +232,16 @@ impl Objective {
 
     fn net(&self) -> Network<'_> {
         Network { vgg: &self.vgg, preprocess: &self.preprocess }
+    }
+}
+
+impl TotalVariation {
+    fn loss(self, image: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Squared => tv_loss(image),
+            Self::L1 => tv_l1_loss(image),
+            Self::NinePoint => tv_nine_point_loss(image),
+        }
     }
 }
 
