@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::{IsTerminal, Write},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -76,6 +77,24 @@ impl Progress {
             );
         }
         self.bar.set_message(message);
+    }
+
+    /// What shows a note beside the bar until the next step is told; for within a step, from wherever that runs. Where
+    /// lines are written, it writes one as seldom as they are.
+    pub(crate) fn note(&self) -> impl Fn(String) + Send + Sync + 'static {
+        let bar = self.bar.clone();
+        let lines = self.lines.as_ref().map(|(name, _)| (name.clone(), Mutex::new(Instant::now())));
+        move |text| {
+            if let Some((name, last)) = &lines {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.elapsed() >= LINE_EVERY {
+                    *last = Instant::now();
+                    let total = bar.length().unwrap_or_default();
+                    let _ = writeln!(std::io::stderr(), "{name} {}/{total} {text}", bar.position());
+                }
+            }
+            bar.set_message(text);
+        }
     }
 
     /// Writes a line above the bar.

@@ -78,6 +78,12 @@ pub struct NstConfig {
     pub style_size: Option<usize>,
     /// The softness of the masks' borders, as a part of the longer side: the deviation of a Gaussian; 0.01.
     pub mask_feather: f64,
+    /// Bytes of memory that the whole process may take; none, the default, for no bound. Where a scale does not fit, the
+    /// picture is computed in tiles there; see [`plan`](crate::plan()).
+    pub max_memory: Option<u64>,
+    /// The largest side of a tile in pixels: larger pictures are computed in tiles, whether memory demands it or not. None by
+    /// default.
+    pub tile: Option<usize>,
     /// Seed of whatever is drawn; 0.
     pub seed: u64,
 }
@@ -115,6 +121,8 @@ impl Default for NstConfig {
             style_scale: 1.0,
             style_size: None,
             mask_feather: 0.01,
+            max_memory: None,
+            tile: None,
             seed: 0,
         }
     }
@@ -184,6 +192,7 @@ impl NstConfig {
             ("iterations", self.iterations.unwrap_or(1)),
             ("initial_iterations", self.initial_iterations.unwrap_or(1)),
             ("style_size", self.style_size.unwrap_or(1)),
+            ("tile", self.tile.unwrap_or(1)),
         ] {
             if n == 0 {
                 return fault(key, "must be at least 1, not 0");

@@ -24,6 +24,22 @@ pub enum Error {
         /// Which one: "content", "style".
         what: &'static str,
     },
+    /// A picture for which the memory does not do, whatever the tiles.
+    #[error(
+        "a picture of {width}x{height} takes {:.1} GB at least, in the smallest tiles, and max_memory is {:.1} GB: \
+         allow it more, or ask for a smaller size",
+        (*least as f64 / 1e8).ceil() / 10.0, *most as f64 / 1e9
+    )]
+    Memory {
+        /// Height of the picture.
+        height: usize,
+        /// Width of the picture.
+        width: usize,
+        /// Bytes that would do.
+        least: u64,
+        /// Bytes that were allowed.
+        most: u64,
+    },
     /// A loss or a gradient that is not finite, also after retries; the picture stands as it was before this step.
     #[error(
         "step {step}: the {what} is {value}, also after {retries} retries at half the rate each: try a lower \

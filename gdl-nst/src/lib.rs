@@ -7,6 +7,7 @@ mod kinds;
 mod layer;
 mod losses;
 mod objective;
+mod plan;
 mod report;
 mod scale;
 mod style_picture;
@@ -23,6 +24,7 @@ pub use losses::{
     with_unit_gradient,
 };
 pub use objective::{Objective, TileReport};
+pub use plan::{Plan, ScalePlan, plan};
 pub use report::{LayerLoss, LossKind, LossWeights, Losses};
 pub use scale::Scale;
 pub use style_picture::Style;

@@ -46,6 +46,30 @@ pub(crate) fn side(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A size in memory: a number with GB, MB or kB (thousands), GiB, MiB or KiB (1024s), or B after it.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let says = || format!("must be a size like 4GB, 1.5GiB or 800MB, not {text:?}");
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(says)?;
+    let (number, unit) = text.split_at(split);
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" => 1024f64,
+        "mib" => 1024f64.powi(2),
+        "gib" => 1024f64.powi(3),
+        "tib" => 1024f64.powi(4),
+        _ => return Err(says()),
+    };
+    match number.trim().parse::<f64>() {
+        // A float of that size is a whole number.
+        Ok(x) if x > 0.0 && x * unit >= 1.0 && x * unit < 1e18 => Ok((x * unit) as u64),
+        _ => Err(says()),
+    }
+}
+
 /// One of a few names, each standing for a value.
 pub(crate) fn choice<T: Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
@@ -70,6 +94,11 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused() {
         assert_eq!((count("3"), count("0").is_err(), side("15").is_err()), (Ok(3), true, true));
+        assert_eq!((bytes("4GB"), bytes("1.5 gib")), (Ok(4_000_000_000), Ok(3 << 29)));
+        assert_eq!((bytes("800MB"), bytes("64kib")), (Ok(800_000_000), Ok(1 << 16)));
+        for text in ["4", "GB", "", "-1GB", "0MB", "4 apples", "nanGB", "infGB", "1e30GB", "0.1B", "4GBs"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
         assert!(positive("0").is_err() && non_negative("nan").is_err() && fraction("1").is_err());
     }
 }

@@ -6,6 +6,7 @@ mod common;
 mod cyclegan;
 mod guards;
 mod nst;
+mod nst_memory;
 mod pix2pix;
 mod report;
 mod scores;

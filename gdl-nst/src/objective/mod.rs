@@ -6,8 +6,10 @@ mod target;
 mod terms;
 mod tiles;
 
+pub(crate) use contents::is_kept;
 pub(crate) use levels::least_side;
 pub use tiles::TileReport;
+pub(crate) use tiles::{Sight, Tile, Watch, grid};
 
 use crate::losses::{tv_l1_loss, tv_loss, tv_nine_point_loss, value, with_unit_gradient};
 use crate::{Error, LayerLoss, LossKind, LossWeights, Losses, NstConfig, Result, Style, TotalVariation};
@@ -56,16 +58,20 @@ impl Objective {
     /// # Errors
     /// When the weights do not reach a tap.
     pub fn network(config: &NstConfig, weights: &VggWeights, dtype: DType, device: &Device) -> Result<Vgg> {
+        let mut vgg = weights.config(Self::last_tap(config, weights)?)?;
+        vgg.pooling = config.pooling;
+        vgg.first_padding = config.first_padding();
+        Ok(weights.vgg(&vgg, dtype, device)?)
+    }
+
+    /// The deepest tap that is read.
+    pub(crate) fn last_tap(config: &NstConfig, weights: &VggWeights) -> Result<Tap> {
         let mut layers = config.content_layers_of(weights);
         layers.extend(config.style_layers_of(weights));
         layers.extend(config.histogram_layers_of(weights));
         // Each, since a shorter network lacks taps in the middle too.
         layers.iter().try_for_each(|l| weights.config(l.tap).map(drop))?;
-        let last = layers.iter().map(|l| l.tap).fold(Tap::conv(1, 1), Tap::max);
-        let mut vgg = weights.config(last)?;
-        vgg.pooling = config.pooling;
-        vgg.first_padding = config.first_padding();
-        Ok(weights.vgg(&vgg, dtype, device)?)
+        Ok(layers.iter().map(|l| l.tap).fold(Tap::conv(1, 1), Tap::max))
     }
 
     /// Takes the targets from pictures at the size at which they are to be seen.

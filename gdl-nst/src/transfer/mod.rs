@@ -6,12 +6,16 @@ mod state;
 pub use state::{TransferProgress, TransferState};
 
 use crate::colour::with_chroma_of;
-use crate::{LossWeights, Losses, NstConfig, Objective, Result, Scale, Style};
+use crate::objective::Watch;
+use crate::{
+    LossWeights, Losses, NstConfig, Objective, Plan, Result, Scale, ScalePlan, Style, TileReport, plan,
+};
 use candle_core::{DType, Tensor};
 use gdl_image_io::{Filter, resize};
 use gdl_vgg::{Vgg, VggWeights};
 use painter::Painter;
 use prepare::Pictures;
+pub(crate) use prepare::{fit, style_size};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -61,6 +65,8 @@ pub struct StyleTransfer {
     vgg: Vgg,
     pictures: Pictures,
     scales: Vec<Scale>,
+    plan: Plan,
+    watch: Option<Watch>,
     /// Which scale the picture is at, and the steps done there.
     at: usize,
     done_here: usize,
@@ -124,9 +130,10 @@ impl StyleTransfer {
         painter: impl FnOnce(&Tensor) -> Result<Painter>,
     ) -> Result<Self> {
         let scales = config.scales();
+        let plan = plan(config, weights, &pictures.content, &pictures.styles)?;
         let vgg = Objective::network(config, weights, DType::F32, pictures.content.device())?;
         let content = pictures.content_at(scales[at].size, vgg.config().upto)?;
-        let objective = objective(config, weights, &vgg, &pictures, &content, scales[at].size)?;
+        let objective = objective(config, weights, &vgg, &pictures, &content, &plan.scales[at])?;
         Ok(Self {
             painter: painter(&content)?,
             objective,
@@ -135,6 +142,8 @@ impl StyleTransfer {
             vgg,
             pictures,
             scales,
+            plan,
+            watch: None,
             at,
             done_here: 0,
             done: 0,
@@ -149,6 +158,18 @@ impl StyleTransfer {
     /// The sizes the picture goes through, and the steps at each.
     pub fn scales(&self) -> &[Scale] {
         &self.scales
+    }
+
+    /// What is computed in tiles, and the memory that it takes.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Has `watch` told of each tile from now on, where a picture is computed in tiles: a step over a large one takes a
+    /// while.
+    pub fn watch_tiles(&mut self, watch: impl Fn(TileReport) + Send + Sync + 'static) {
+        self.watch = Some(Watch::new(watch));
+        self.objective.watch_tiles(self.watch.clone());
     }
 
     /// Steps in all.
@@ -205,7 +226,9 @@ impl StyleTransfer {
     fn grow(&mut self) -> Result<()> {
         let size = self.scales[self.at + 1].size;
         let content = self.pictures.content_at(size, self.vgg.config().upto)?;
-        self.objective = objective(&self.config, &self.weights, &self.vgg, &self.pictures, &content, size)?;
+        let plan = &self.plan.scales[self.at + 1];
+        self.objective = objective(&self.config, &self.weights, &self.vgg, &self.pictures, &content, plan)?;
+        self.objective.watch_tiles(self.watch.clone());
         let (_, _, h, w) = content.dims4()?;
         self.painter = self.painter.at_size(&self.config, (h, w))?;
         self.at += 1;
@@ -260,8 +283,11 @@ fn objective(
     vgg: &Vgg,
     pictures: &Pictures,
     content: &Tensor,
-    size: usize,
+    plan: &ScalePlan,
 ) -> Result<Objective> {
-    let styles = pictures.styles_at(config, size, vgg.config().upto)?;
-    Objective::new(config, weights, vgg.clone(), content, &styles)
+    let styles = pictures.styles_at(config, plan.size, vgg.config().upto)?;
+    match plan.tile {
+        None => Objective::new(config, weights, vgg.clone(), content, &styles),
+        Some(side) => Objective::in_tiles(config, weights, vgg.clone(), content, &styles, side),
+    }
 }

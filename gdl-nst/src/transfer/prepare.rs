@@ -62,11 +62,8 @@ impl Pictures {
 
     /// The styles for a picture of that size.
     pub(super) fn styles_at(&self, config: &NstConfig, size: usize, last: Tap) -> Result<Vec<Style>> {
-        let base = config.style_size.map_or(size as f64 * config.style_scale, |n| n as f64);
         let sized = |style: &Style| {
-            let (_, h, w) = style.image.dims3()?;
-            let wanted = (base * style.scale).round().max(1.0) as usize;
-            let (h, w) = fit((h, w), wanted.min(h.max(w)), last);
+            let (h, w) = style_size(config, style, size, last)?;
             Ok(Style { image: resize(&style.image, h, w, Filter::CatmullRom)?, ..style.clone() })
         };
         self.styles.iter().map(sized).collect()
@@ -127,9 +124,22 @@ fn check(what: &'static str, picture: &Tensor) -> Result<()> {
     if sum.is_finite() { Ok(()) } else { Err(Error::PictureNotFinite { what }) }
 }
 
+/// Height and width of a style picture for a picture of that size.
+pub(crate) fn style_size(
+    config: &NstConfig,
+    style: &Style,
+    size: usize,
+    last: Tap,
+) -> candle_core::Result<(usize, usize)> {
+    let base = config.style_size.map_or(size as f64 * config.style_scale, |n| n as f64);
+    let (_, h, w) = style.image.dims3()?;
+    let wanted = (base * style.scale).round().max(1.0) as usize;
+    Ok(fit((h, w), wanted.min(h.max(w)), last))
+}
+
 /// Height and width with `size` pixels on the longer side, and on the shorter at least what the network's halvings
 /// need.
-fn fit((h, w): (usize, usize), size: usize, last: Tap) -> (usize, usize) {
+pub(crate) fn fit((h, w): (usize, usize), size: usize, last: Tap) -> (usize, usize) {
     let least = least_side([last]);
     let longer = h.max(w) as f64;
     let scaled = |n: usize| ((n as f64 * size as f64 / longer).round() as usize).max(least);

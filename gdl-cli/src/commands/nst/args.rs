@@ -43,6 +43,8 @@ pub(crate) struct NstArgs {
     course: CourseArgs,
     #[command(flatten)]
     pub(super) network: NetworkArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +161,18 @@ pub(super) struct NetworkArgs {
     pooling: Option<Pooling>,
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Memory")]
+struct MemoryArgs {
+    /// Take no more memory than this: where a scale would, it is computed in tiles, with the same losses and gradients,
+    /// in more time. The plan is printed first [default: no bound]
+    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
+    max_memory: Option<u64>,
+    /// Compute pictures larger than that in tiles of at most N pixels a side, whether they fit into memory or not
+    #[arg(long, value_name = "N", value_parser = values::side)]
+    tile: Option<usize>,
+}
+
 impl NstArgs {
     /// The settings that the flags ask for, from those that suit the weights.
     pub(super) fn config(&self, defaults: NstConfig) -> Result<NstConfig> {
@@ -197,6 +211,8 @@ impl NstArgs {
             style_size: styling.style_size,
             mask_feather: styling.mask_feather.unwrap_or(defaults.mask_feather),
             seed: self.seed,
+            max_memory: self.memory.max_memory,
+            tile: self.memory.tile,
             ..defaults
         };
         // What the library finds wrong with them is a matter of the command line.

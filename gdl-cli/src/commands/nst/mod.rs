@@ -1,6 +1,7 @@
 //! `gdl nst`: style transfer.
 
 mod args;
+mod memory;
 mod pictures;
 mod run;
 mod weights;

@@ -1,13 +1,14 @@
 //! What `gdl nst` does with its flags.
 
 use super::args::NstArgs;
+use super::memory::announce_plan;
 use super::pictures::{picture, styles};
 use super::weights::weights;
 use crate::commands::Context;
 use crate::progress::Progress;
 use anyhow::Result;
 use gdl_image_io::{check_writable, save_image};
-use gdl_nst::{Layer, NstConfig, StepReport, StyleTransfer};
+use gdl_nst::{Layer, NstConfig, StepReport, StyleTransfer, TileReport};
 use gdl_train::ThroughputMeter;
 use std::ops::ControlFlow;
 
@@ -29,11 +30,13 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
         list(&config.content_layers_of(&weights)),
         list(&config.style_layers_of(&weights)),
     ));
+    announce_plan(&config, &weights, &content, &styles, context)?;
     let mut transfer = match &start {
         None => StyleTransfer::new(&config, &weights, &content, &styles)?,
         Some(start) => StyleTransfer::starting_from(start, &config, &weights, &content, &styles)?,
     };
     let mut bar = PaintBar::new(context, &transfer);
+    transfer.watch_tiles(bar.tile_watcher());
     let image = transfer.run(|report| {
         bar.show(report);
         ControlFlow::Continue(())
@@ -63,6 +66,12 @@ impl PaintBar {
             progress: Progress::new(context.verbosity, "paint", total),
             meter: ThroughputMeter::new(0, Some(total)),
         }
+    }
+
+    /// Shows the tiles of a step beside the bar.
+    pub(crate) fn tile_watcher(&self) -> impl Fn(TileReport) + Send + Sync + 'static {
+        let note = self.progress.note();
+        move |report| note(format!("tile {}/{}", report.tile, report.tiles))
     }
 
     /// Shows what a step did.

@@ -15,6 +15,7 @@ mod step;
 pub(super) use gather::Gather;
 pub(crate) use grid::{Sight, Tile, grid};
 
+use super::Objective;
 use super::network::{Features, Network};
 use candle_core::{Result, Tensor};
 use gdl_vgg::Tap;
@@ -31,14 +32,15 @@ pub struct TileReport {
 }
 
 /// How a picture is cut, and who wants to know how far it is.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Tiling {
     side: usize,
-    pub(super) watch: Option<Arc<Watch>>,
+    watch: Option<Watch>,
 }
 
 /// Is told of each tile.
-pub(crate) type Watch = dyn Fn(TileReport) + Send + Sync;
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<dyn Fn(TileReport) + Send + Sync>);
 
 impl Tiling {
     pub(super) fn new(side: usize) -> Self {
@@ -46,9 +48,24 @@ impl Tiling {
     }
 }
 
-impl fmt::Debug for Tiling {
+impl Watch {
+    pub(crate) fn new(watch: impl Fn(TileReport) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(watch))
+    }
+}
+
+impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tiling").field("side", &self.side).finish_non_exhaustive()
+        f.write_str("Watch")
+    }
+}
+
+impl Objective {
+    /// Has each tile of an evaluation told; without tiles nothing is told.
+    pub(crate) fn watch_tiles(&mut self, watch: Option<Watch>) {
+        if let Some(tiles) = &mut self.tiles {
+            tiles.watch = watch;
+        }
     }
 }
 

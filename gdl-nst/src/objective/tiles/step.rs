@@ -43,7 +43,7 @@ impl Count<'_> {
     fn up(&mut self) {
         self.report.tile += 1;
         if let Some(watch) = &self.tiling.watch {
-            watch(self.report);
+            (watch.0)(self.report);
         }
     }
 }
