@@ -1,7 +1,7 @@
 //! The memory that a style transfer is planned to take is what it takes, counted by the allocator.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use gdl_nst::{NstConfig, OptimizerKind, Statistics, Style, StyleTransfer, plan};
 use gdl_vgg::{Pooling, Tap, VggConfig, VggWeights};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -92,6 +92,11 @@ fn what_is_planned_is_what_is_taken() {
     ] {
         let (taken, planned) = measure(&config, &weights, masked);
         let planned = planned - (150 << 20);
-        println!("{name:20} {:8.2} {:8.2} {:.3}", taken as f64 / 1e6, planned as f64 / 1e6, planned as f64 / taken as f64);
+        println!(
+            "{name:20} {:8.2} {:8.2} {:.3}",
+            taken as f64 / 1e6,
+            planned as f64 / 1e6,
+            planned as f64 / taken as f64
+        );
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn match_in_place(features: &Tensor, target: &Tensor, places: Option<
 }
 
 /// Values whose ranks [`match_in_place`] looks for at once, where a channel has no more.
-const AT_ONCE: usize = 1 << 22;
+pub(crate) const AT_ONCE: usize = 1 << 20;
 
 /// One channel, its values in order.
 struct Channel<'a> {

@@ -39,10 +39,11 @@ impl Contents {
             });
             return Ok(Self { layers: layers.collect::<Result<_>>()?, image: None });
         };
+        let (_, _, h, w) = image.dims4()?;
         let mut gather = Gather::default();
         for tap in taps.clone() {
             gather.moments(tap, Statistics::MeanStd, None);
-            if is_kept(tap) {
+            if is_kept(tap) || tiles.is_whole((h, w)) {
                 gather.map(tap);
             }
         }

@@ -102,6 +102,9 @@ impl Objective {
     /// gradients are those without tiles, but for rounding; and as what the tiles share is computed twice, and most of it for both
     /// sweeps, a step takes longer.
     ///
+    /// With a `side` no smaller than the picture it is computed once and as fast as by [`Objective::new`], in less memory:
+    /// the graph ends at the features. This is what [`StyleTransfer`](crate::StyleTransfer) uses throughout.
+    ///
     /// # Shape, Errors
     /// As [`Objective::new`]; and when `side` is 0.
     pub fn in_tiles(

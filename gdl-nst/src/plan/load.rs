@@ -1,7 +1,8 @@
 //! What a step keeps in memory, tensor by tensor.
 
-use crate::objective::{Sight, Tile, grid, is_kept, least_side};
-use crate::{KeepColour, NstConfig, OptimizerKind, Result, Statistics, Style};
+use crate::losses::AT_ONCE;
+use crate::objective::{Sight, Tile, grid, is_kept};
+use crate::{Init, KeepColour, NstConfig, OptimizerKind, Result, Style};
 use candle_core::Tensor;
 use gdl_vgg::{Arch, Pooling, Tap, VggWeights};
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ pub(super) struct Load<'a> {
     content: Vec<Tap>,
     style: Vec<Tap>,
     histogram: Vec<Tap>,
-    /// Regions, and how many of them have a mask.
+    /// Places with styles of their own.
     regions: usize,
     masked: bool,
     /// Elements of the network and of the pictures as they came.
@@ -33,6 +34,7 @@ pub(super) struct Load<'a> {
 }
 
 /// What a network that is read at certain taps keeps, in elements.
+#[derive(Default)]
 struct Passes {
     /// The features at the taps.
     taps: usize,
@@ -59,8 +61,12 @@ impl<'a> Load<'a> {
         let network: usize = weights.tensors().values().map(Tensor::elem_count).sum();
         let pictures: usize = styles.iter().map(|style| style.image.elem_count()).sum();
         let masks_read = styles.iter().filter_map(|s| s.mask.as_ref()).map(Tensor::elem_count).sum::<usize>();
-        // As they were given, and as they are used: with other colours perhaps.
-        let copies = if config.keep_color == Some(KeepColour::Luma) { 3 } else { 2 };
+        // As they were given, and as they are used, where their colours are changed.
+        let copies = match (config.keep_color, config.init) {
+            (Some(KeepColour::Luma), _) => 3,
+            (Some(_), _) | (_, Init::Recoloured) => 2,
+            _ => 1,
+        };
         Ok(Self {
             config,
             arch: weights.arch(),
@@ -76,15 +82,12 @@ impl<'a> Load<'a> {
 
     /// The most that the process takes at a scale.
     pub(super) fn bytes(&self, sizes: &Sizes, tile: Option<usize>) -> u64 {
+        let side = tile.unwrap_or(usize::MAX);
         let (h, w) = sizes.picture;
         let pixels = h * w;
-        let targets = self.targets(sizes, tile);
-        let step = match tile {
-            None => self.step(sizes.picture),
-            Some(side) => self.step_in_tiles(sizes.picture, side),
-        };
-        let held = self.images() * 3 * pixels + self.held(sizes.picture, tile);
-        (PROGRAM + BYTES * (self.fixed + held + step.max(targets))) as u64
+        let work = self.step(sizes.picture, side).max(self.targets(sizes, side));
+        let held = self.images() * 3 * pixels + self.held(sizes.picture, side);
+        (PROGRAM + BYTES * (self.fixed + held + work)) as u64
     }
 
     /// Tensors of the picture's size that are there between the evaluations: the picture, what the optimizer has, and both
@@ -98,92 +101,54 @@ impl<'a> Load<'a> {
     }
 
     /// What the targets and masks keep for the whole scale.
-    fn held(&self, (h, w): (usize, usize), tile: Option<usize>) -> usize {
-        let kept = self.content.iter().filter(|tap| tile.is_none() || is_kept(**tap));
+    fn held(&self, (h, w): (usize, usize), side: usize) -> usize {
+        let kept = self.content.iter().filter(|tap| side >= h.max(w) || is_kept(**tap));
         let maps: usize = kept.map(|tap| self.map(*tap, (h, w))).sum();
-        let picture = if self.content.iter().all(|tap| is_kept(*tap)) { 0 } else { 3 * h * w };
+        let picture = if self.is_recomputed((h, w), side) { 3 * h * w } else { 0 };
         // Each block's halves add up to a third more.
         let masks = if self.masked { self.regions * 2 * h * w } else { 0 };
         maps + picture + masks
     }
 
-    /// A step over the whole picture.
-    fn step(&self, size: (usize, usize)) -> usize {
-        let passes = self.passes(size, &self.taps());
-        let mut kept = passes.kept;
-        let mut pending = 0;
-        let weighted = usize::from(self.masked);
-        let normalised = if self.config.normalize_gradients { 2 } else { 0 };
-        for tap in &self.style {
-            let copies = match self.config.statistics {
-                Statistics::Gram => 0,
-                Statistics::Covariance | Statistics::Wasserstein => 1,
-                Statistics::MeanStd => 2,
-            };
-            kept += self.regions * (copies + weighted + normalised) * self.map(*tap, size);
-            pending += self.map(*tap, size);
-        }
-        for tap in &self.histogram {
-            kept += self.regions * (3 + weighted + normalised) * self.map(*tap, size);
-            // The ranks of all channels, in f64.
-            pending += 6 * self.map(*tap, size);
-        }
-        for tap in &self.content {
-            kept += (2 + normalised) * self.map(*tap, size);
-        }
-        let tv = 12 * 3 * size.0 * size.1;
-        let levels = self.levels(size);
-        kept + passes.backward.max(passes.largest * 2) + pending + tv + levels
-    }
-
-    /// What smaller levels of the picture add, where they are all in one graph: each has a quarter of the positions.
-    fn levels(&self, size: (usize, usize)) -> usize {
-        let least = least_side(self.style.iter().copied());
-        let mut sum = 0;
-        let (mut h, mut w) = size;
-        for _ in 1..self.config.style_levels {
-            (h, w) = (h / 2, w / 2);
-            if h.min(w) < least.max(1) {
-                break;
-            }
-            let passes = self.passes((h, w), &self.style);
-            sum += passes.kept + self.regions * 2 * passes.taps + 6 * 3 * h * w;
-        }
-        sum
-    }
-
-    fn step_in_tiles(&self, size: (usize, usize), side: usize) -> usize {
-        let taps = self.taps();
-        let passes = self.passes(self.largest_tile(size, side, &taps), &taps);
+    /// What a step needs beside.
+    fn step(&self, size: (usize, usize), side: usize) -> usize {
         let pixels = size.0 * size.1;
-        let recomputed: Vec<Tap> = self.content.iter().copied().filter(|tap| !is_kept(*tap)).collect();
-        let content = self.passes(self.largest_tile(size, side, &taps), &recomputed);
+        let taps = self.taps();
+        let part = self.largest_tile(size, side, &taps);
+        let passes = self.passes(part, &taps);
+        let content = match self.is_recomputed(size, side) {
+            true => self.passes(part, &self.content),
+            false => Passes::default(),
+        };
         let maps: usize = self.histogram.iter().map(|tap| self.map(*tap, size)).sum();
-        let ranks = if self.histogram.is_empty() { 0 } else { 12 * pixels };
-        // The gradient, or the total variation's and that of a channel.
-        let images = 3 * pixels * 3;
+        // Of a channel at a time or a few, in f64 and with positions.
+        let ranks = if self.histogram.is_empty() { 0 } else { 12 * pixels.max(AT_ONCE) };
         let levels = if self.config.style_levels > 1 { 8 * pixels } else { 0 };
-        let tile = passes.kept + passes.backward + content.taps + content.forward;
-        images + levels + self.regions * maps + ranks.max(tile)
+        let tile = passes.kept + passes.backward + content.taps.max(content.forward);
+        // With the tiles there is the gradient; afterwards also the total variation's, and that of a channel on its way.
+        (3 * pixels + levels + self.regions * maps + ranks.max(tile)).max(5 * 3 * pixels)
+    }
+
+    /// Whether the content's features are computed again for each tile.
+    fn is_recomputed(&self, (h, w): (usize, usize), side: usize) -> bool {
+        side < h.max(w) && self.content.iter().any(|tap| !is_kept(*tap))
     }
 
     /// What taking the targets needs.
-    fn targets(&self, sizes: &Sizes, tile: Option<usize>) -> usize {
+    fn targets(&self, sizes: &Sizes, side: usize) -> usize {
         let of = |size: (usize, usize), taps: &[Tap]| {
-            let part = tile.map_or(size, |side| self.largest_tile(size, side, taps));
-            let passes = self.passes(part, taps);
+            let passes = self.passes(self.largest_tile(size, side, taps), taps);
             passes.taps + passes.forward.max(3 * passes.largest)
         };
-        let histograms = |size| {
+        let histograms = |size: (usize, usize)| {
             let maps: usize = self.histogram.iter().map(|tap| self.map(*tap, size)).sum();
-            let own = of(size, &self.histogram);
             // The ranks of a channel for each thread.
-            if maps == 0 { 0 } else { own + maps + 8 * 4 * size.0 * size.1 }
+            if maps == 0 { 0 } else { of(size, &self.histogram) + 2 * maps + 8 * 4 * size.0 * size.1 }
         };
-        let styles = sizes
-            .styles
-            .iter()
-            .map(|size| 9 * size.0 * size.1 + of(*size, &self.style).max(histograms(*size)));
+        let styles = sizes.styles.iter().map(|size| {
+            // Its sizes, and what it is prepared by.
+            9 * size.0 * size.1 + of(*size, &self.style).max(histograms(*size))
+        });
         styles.chain([of(sizes.picture, &self.content)]).max().unwrap_or(0)
     }
 
@@ -208,7 +173,7 @@ impl<'a> Load<'a> {
     }
 
     fn passes(&self, size: (usize, usize), taps: &[Tap]) -> Passes {
-        let mut passes = Passes { taps: 0, kept: 0, backward: 0, forward: 0, largest: 0 };
+        let mut passes = Passes::default();
         let Some(&last) = taps.iter().max() else { return passes };
         let mut input = 3 * positions(size, 1);
         // The picture, on its way through the preparation and the padding.

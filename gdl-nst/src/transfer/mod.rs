@@ -286,8 +286,7 @@ fn objective(
     plan: &ScalePlan,
 ) -> Result<Objective> {
     let styles = pictures.styles_at(config, plan.size, vgg.config().upto)?;
-    match plan.tile {
-        None => Objective::new(config, weights, vgg.clone(), content, &styles),
-        Some(side) => Objective::in_tiles(config, weights, vgg.clone(), content, &styles, side),
-    }
+    // Whole, it is one tile: the same with less memory.
+    let side = plan.tile.unwrap_or(usize::MAX);
+    Objective::in_tiles(config, weights, vgg.clone(), content, &styles, side)
 }

@@ -42,7 +42,7 @@ pub(crate) fn grid((h, w): (usize, usize), side: usize, sight: Sight) -> Vec<Vec
 type Cut = (Range<usize>, Range<usize>);
 
 fn cut(size: usize, side: usize, sight: Sight) -> Vec<Cut> {
-    let side = side.max(1).next_multiple_of(sight.stride);
+    let side = side.clamp(1, size.max(1)).next_multiple_of(sight.stride);
     let even = size.div_ceil(size.div_ceil(side).max(1)).max(1).next_multiple_of(sight.stride);
     let reach = sight.reach.next_multiple_of(sight.stride);
     let part = |start: usize| {

@@ -2,7 +2,7 @@ use super::canvas::Canvas;
 use super::gather::{Gather, Gathered};
 use super::grid::Tile;
 use super::slope::{Affine, Slope, pulled, squared_norm};
-use super::{Sweep, TileReport, Tiling};
+use super::{Sweep, TileReport, Tiling, Traced, Watch};
 use crate::Losses;
 use crate::losses::{histogram_scale, match_in_place, value};
 use crate::objective::network::{Features, at};
@@ -35,14 +35,15 @@ enum Course {
 
 /// Counts the tiles of an evaluation.
 struct Count<'a> {
-    tiling: &'a Tiling,
+    /// None where there is but one tile.
+    watch: Option<&'a Watch>,
     report: TileReport,
 }
 
 impl Count<'_> {
     fn up(&mut self) {
         self.report.tile += 1;
-        if let Some(watch) = &self.tiling.watch {
+        if let Some(watch) = self.watch {
             (watch.0)(self.report);
         }
     }
@@ -66,13 +67,14 @@ impl Objective {
             work.push((Sweep::new(self.net(), picture, &taps, tiling)?, terms));
         }
         let tiles = work.iter().map(|(sweep, terms)| self.sweeps_of(terms) * sweep.tiles().count()).sum();
-        let mut count = Count { tiling, report: TileReport { tile: 0, tiles } };
+        let watch = tiling.watch.as_ref().filter(|_| work.iter().any(|(sweep, _)| sweep.only().is_none()));
+        let mut count = Count { watch, report: TileReport { tile: 0, tiles } };
         let mut first = None;
         for (level, (sweep, terms)) in work.into_iter().enumerate() {
             if terms.is_empty() {
                 continue;
             }
-            let grad = self.level_in_tiles(&mut sum.losses, terms, &sweep, &mut count)?;
+            let grad = self.level_in_tiles(&mut sum.losses, terms, sweep, &mut count)?;
             if level == 0 {
                 first = Some(grad);
             } else {
@@ -129,56 +131,35 @@ impl Objective {
         &self,
         losses: &mut Losses,
         terms: Vec<Term<'_>>,
-        sweep: &Sweep<'_>,
+        mut sweep: Sweep<'_>,
         count: &mut Count<'_>,
     ) -> Result<Tensor> {
-        let mut readers = readers(terms, sweep, count)?;
-        if self.unit_gradients {
-            self.normalise(&mut readers, sweep, count)?;
+        let taps: Vec<Tap> = terms.iter().map(|term| term.layer.tap).collect();
+        if let Some(tile) = sweep.only() {
+            sweep.ahead = sweep.traced(tile, &taps)?;
         }
+        let mut readers = readers(terms, &sweep, count)?;
+        if self.unit_gradients {
+            self.normalise(&mut readers, &sweep, count)?;
+        }
+        let mut ahead = sweep.ahead.take();
         let (_, _, h, w) = sweep.image.dims4()?;
         let canvas = Canvas::new(sweep.image, (h, w))?;
         for tile in sweep.tiles() {
-            if let Some(grad) = self.tile_gradient(&mut readers, sweep, tile)? {
+            let content = self.content_features(&readers, tile)?;
+            let traced = match ahead.take() {
+                None => sweep.traced(tile, &taps)?,
+                traced => traced,
+            };
+            if let Some(traced) = traced
+                && let Some(grad) = tile_gradient(&mut readers, traced, tile, &content)?
+            {
                 canvas.add(&tile.around, &grad)?;
             }
             count.up();
         }
         readers.iter().for_each(|reader| losses.add(&reader.term, reader.value));
         Ok(canvas.finish())
-    }
-
-    /// The gradient of a tile with respect to what it and its surroundings are; adds to the losses that are sums over
-    /// positions.
-    fn tile_gradient(
-        &self,
-        readers: &mut [Reader<'_>],
-        sweep: &Sweep<'_>,
-        tile: &Tile,
-    ) -> Result<Option<Tensor>> {
-        let content = self.content_features(readers, tile)?;
-        let Some(part) = tile.around.of(sweep.image)? else { return Ok(None) };
-        let x = Var::from_tensor(&part)?;
-        let features = self.net().features(&x, readers.iter().map(|r| r.term.layer.tap))?;
-        let mut total = Tensor::zeros((), part.dtype(), part.device())?;
-        // From shallow to deep: the backward pass then comes to each when it comes to its features.
-        for (tap, f) in &features {
-            let within = tile.within_block(tap.block);
-            if within.is_empty() {
-                continue;
-            }
-            let mut slopes = Vec::new();
-            for reader in readers.iter_mut().filter(|r| r.term.layer.tap == *tap) {
-                let slope = reader.slope(tile, &content)?;
-                if let (Course::Toward { scale, .. }, Some(own)) = (&reader.course, within.of(&f.detach())?) {
-                    reader.value += scale * slope.distance(&own)?;
-                }
-                slopes.push(slope.scaled(reader.factor)?);
-            }
-            total = (total + pulled(f, within, slopes)?)?;
-        }
-        drop(features);
-        Ok(total.backward()?.remove(&x))
     }
 
     /// Makes the gradient of each term with respect to its features as long as its weight says.
@@ -214,6 +195,36 @@ impl Objective {
             None => Ok(Features::new()),
         }
     }
+}
+
+/// The gradient of a tile with respect to what it and its surroundings are; adds to the losses that are sums over
+/// positions.
+fn tile_gradient(
+    readers: &mut [Reader<'_>],
+    traced: Traced,
+    tile: &Tile,
+    content: &Features,
+) -> Result<Option<Tensor>> {
+    let Traced { x, features } = traced;
+    let mut total = Tensor::zeros((), x.dtype(), x.device())?;
+    // From shallow to deep: the backward pass then comes to each when it comes to its features.
+    for (tap, f) in &features {
+        let within = tile.within_block(tap.block);
+        if within.is_empty() {
+            continue;
+        }
+        let mut slopes = Vec::new();
+        for reader in readers.iter_mut().filter(|r| r.term.layer.tap == *tap) {
+            let slope = reader.slope(tile, content)?;
+            if let (Course::Toward { scale, .. }, Some(own)) = (&reader.course, within.of(&f.detach())?) {
+                reader.value += scale * slope.distance(&own)?;
+            }
+            slopes.push(slope.scaled(reader.factor)?);
+        }
+        total = (total + pulled(f, within, slopes)?)?;
+    }
+    drop(features);
+    Ok(total.backward()?.remove(&x))
 }
 
 /// The first sweep: what the losses need to know of the whole picture.
