@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use candle_core::{Device, Tensor};
-use gdl_nst::{NstConfig, OptimizerKind, Statistics, Style, StyleTransfer, plan};
-use gdl_vgg::{Pooling, Tap, VggConfig, VggWeights};
+use gdl_nst::{NstConfig, OptimizerKind, Plan, Statistics, Style, StyleTransfer, plan};
+use gdl_vgg::{Arch, Pooling, Tap, VggConfig, VggWeights};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -36,67 +36,66 @@ fn picture(h: usize, w: usize) -> Tensor {
     Tensor::from_vec(values, (3, h, w), &Device::Cpu).unwrap()
 }
 
-/// What a transfer of a few steps takes at most beyond what is there, and what is planned.
-fn measure(config: &NstConfig, weights: &VggWeights, masked: bool) -> (usize, usize) {
-    let (content, style) = (picture(240, 320), picture(240, 300));
+/// What a transfer of a few steps takes at most, with the pictures it is given, and what is planned for it beside the
+/// program itself.
+fn measure(config: &NstConfig, weights: &VggWeights, masked: bool) -> (f64, f64) {
+    let (h, w) = (192, 256);
+    let before = LIVE.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    let (content, style) = (picture(h, w), picture(h, 240));
     let mask = Tensor::from_vec(vec![1f32, 0.0], (1, 2), &Device::Cpu).unwrap();
     let mut styles: Vec<Style> = vec![style.clone().into()];
     if masked {
         styles.push(Style { mask: Some(mask), ..style.into() });
     }
-    let before = LIVE.load(SeqCst);
-    PEAK.store(before, SeqCst);
     let mut transfer = StyleTransfer::new(config, weights, &content, &styles).unwrap();
-    for _ in 0..3 {
-        transfer.step().unwrap();
-    }
-    let planned = plan(config, weights, &content, &styles).unwrap();
-    assert_eq!(&planned, transfer.plan());
-    (PEAK.load(SeqCst) - before, planned.peak() as usize)
+    while transfer.step().unwrap().is_some() {}
+    let plan = plan(config, weights, &content, &styles).unwrap();
+    assert_eq!(&plan, transfer.plan());
+    ((PEAK.load(SeqCst) - before) as f64, (plan.peak() - Plan::PROGRAM) as f64)
 }
 
 #[test]
 fn what_is_planned_is_what_is_taken() {
-    let widths = [16, 24, 32, 48, 48];
-    let network = VggConfig { widths, upto: Tap::relu(4, 1), ..VggConfig::default() };
+    if gdl_kernels::force_reference() {
+        return; // Other operators, which keep more.
+    }
+    let widths = [24, 32, 40, 48, 48];
+    let network = VggConfig { arch: Arch::Vgg16, widths, upto: Tap::relu(4, 1), ..VggConfig::default() };
     let weights = VggWeights::random(&network, 1).unwrap();
-    let base = NstConfig { size: 320, min_size: 320, steps: 3, ..NstConfig::default() };
-    let tile = Some(96);
+    let base = NstConfig { size: 256, min_size: 256, steps: 2, ..NstConfig::default() };
     let fine = Some(vec![Tap::relu(2, 1).into()]);
+    // What is made once in a process.
+    measure(&base, &weights, false);
+    let lbfgs = NstConfig {
+        optimizer: OptimizerKind::Lbfgs,
+        lbfgs_history: 2,
+        steps: 4,
+        statistics: Statistics::Gram,
+        ..base.clone()
+    };
     for (name, config, masked) in [
         ("wasserstein", base.clone(), false),
-        ("gram", NstConfig { statistics: Statistics::Gram, ..base.clone() }, false),
-        ("covariance", NstConfig { statistics: Statistics::Covariance, ..base.clone() }, false),
-        ("mean-std", NstConfig { statistics: Statistics::MeanStd, ..base.clone() }, false),
-        ("masked", base.clone(), true),
-        ("masked mean-std", NstConfig { statistics: Statistics::MeanStd, ..base.clone() }, true),
-        ("masked gram", NstConfig { statistics: Statistics::Gram, ..base.clone() }, true),
-        ("average", NstConfig { pooling: Pooling::Average, ..base.clone() }, false),
-        ("l2", NstConfig { pooling: Pooling::L2, ..base.clone() }, false),
-        ("histogram", NstConfig { histogram_weight: 1.0, ..base.clone() }, false),
-        ("normalised", NstConfig { normalize_gradients: true, ..base.clone() }, false),
+        ("mean and deviation, masked", NstConfig { statistics: Statistics::MeanStd, ..base.clone() }, true),
+        ("gram, masked", NstConfig { statistics: Statistics::Gram, ..base.clone() }, true),
+        ("average pooling", NstConfig { pooling: Pooling::Average, ..base.clone() }, false),
+        (
+            "histograms, normalised",
+            NstConfig { histogram_weight: 1.0, normalize_gradients: true, ..base.clone() },
+            false,
+        ),
         ("levels", NstConfig { style_levels: 3, ..base.clone() }, false),
-        ("lbfgs", NstConfig { optimizer: OptimizerKind::Lbfgs, ..base.clone() }, false),
         ("averaged", NstConfig { average_decay: 0.9, ..base.clone() }, false),
-        ("content", NstConfig { content_layers: fine.clone(), ..base.clone() }, false),
-        ("tiled", NstConfig { tile, ..base.clone() }, false),
-        ("tiled gram", NstConfig { tile, statistics: Statistics::Gram, ..base.clone() }, false),
-        ("tiled mean-std", NstConfig { tile, statistics: Statistics::MeanStd, ..base.clone() }, false),
-        ("tiled masked", NstConfig { tile, ..base.clone() }, true),
-        ("tiled average", NstConfig { tile, pooling: Pooling::Average, ..base.clone() }, false),
-        ("tiled content", NstConfig { tile, content_layers: fine, ..base.clone() }, false),
-        ("tiled histogram", NstConfig { tile, histogram_weight: 1.0, ..base.clone() }, false),
-        ("tiled normalised", NstConfig { tile, normalize_gradients: true, ..base.clone() }, false),
-        ("tiled levels", NstConfig { tile, style_levels: 3, ..base.clone() }, false),
-        ("tiled lbfgs", NstConfig { tile, optimizer: OptimizerKind::Lbfgs, ..base.clone() }, false),
+        ("shallow content", NstConfig { content_layers: fine, ..base.clone() }, false),
+        ("l-bfgs", lbfgs, false),
     ] {
-        let (taken, planned) = measure(&config, &weights, masked);
-        let planned = planned - (150 << 20);
-        println!(
-            "{name:20} {:8.2} {:8.2} {:.3}",
-            taken as f64 / 1e6,
-            planned as f64 / 1e6,
-            planned as f64 / taken as f64
-        );
+        for tile in [None, Some(96)] {
+            let config = NstConfig { tile, ..config.clone() };
+            let (taken, planned) = measure(&config, &weights, masked);
+            let ratio = planned / taken;
+            println!("{name}, tile {tile:?}: {:.1} MB taken, {ratio:.2} times that planned", taken / 1e6);
+            // From above, and no more than a quarter too much; some 5% are scratch memory, which depends on the threads.
+            assert!((0.98..1.27).contains(&ratio), "{name}, tile {tile:?}: {taken} {planned}");
+        }
     }
 }

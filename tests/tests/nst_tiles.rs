@@ -2,10 +2,15 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use candle_core::{DType, Device, Tensor, Var};
-use gdl_nst::{Layer, NstConfig, Objective, Statistics, Style, TotalVariation};
-use gdl_tests::max_abs_diff;
+use gdl_nst::{
+    Error, Layer, NstConfig, Objective, OptimizerKind, Statistics, Style, StyleTransfer, TileReport,
+    TotalVariation, plan,
+};
+use gdl_tests::{assert_bitwise, max_abs_diff};
 use gdl_train::SharedRng;
 use gdl_vgg::{Arch, Pooling, Tap, VggConfig, VggWeights};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
 const ALL: [Statistics; 4] =
     [Statistics::Gram, Statistics::Covariance, Statistics::MeanStd, Statistics::Wasserstein];
@@ -170,4 +175,104 @@ fn the_gradient_is_that_of_finite_differences() {
     let difference = (total(h) - total(-h)) / (2.0 * h);
     // Third derivatives and rounding of the total, both some 1e-9; kinks of a rectifier between the two would show as more.
     assert!((difference - along).abs() < 1e-6 * along.abs(), "{difference} {along}");
+}
+
+fn f32(x: Tensor) -> Tensor {
+    x.to_dtype(DType::F32).unwrap()
+}
+
+fn quick() -> NstConfig {
+    NstConfig { size: 48, min_size: 24, scale_factor: 2.0, steps: 6, ..NstConfig::default() }
+}
+
+#[test]
+fn a_painting_in_tiles_is_the_painting() {
+    let (content, style) = (f32(draw(30, 44, 1)), f32(draw(40, 25, 2)));
+    for config in [
+        quick(),
+        NstConfig { optimizer: OptimizerKind::Lbfgs, steps: 4, statistics: Statistics::Gram, ..quick() },
+    ] {
+        let tiled = NstConfig { tile: Some(24), ..config.clone() };
+        let start =
+            |c: &NstConfig| StyleTransfer::new(c, &weights(), &content, &[style.clone().into()]).unwrap();
+        let (mut a, mut b) = (start(&config), start(&tiled));
+        assert_eq!(a.plan().scales.iter().map(|s| s.tile).collect::<Vec<_>>(), [None, None]);
+        assert_eq!(b.plan().scales.iter().map(|s| s.tile).collect::<Vec<_>>(), [None, Some(24)]);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = told.clone();
+        b.watch_tiles(move |report| tell.lock().unwrap().push(report));
+        for step in 0..config.steps {
+            let (a, b) = (a.step().unwrap().unwrap(), b.step().unwrap().unwrap());
+            // Rounding in f32, which the steps carry on.
+            let off = (a.losses.total - b.losses.total).abs() / a.losses.total;
+            assert!(off < 1e-3, "{:?}, step {step}: {} {}", config.optimizer, a.losses.total, b.losses.total);
+        }
+        assert!(max_abs_diff(&a.image().unwrap(), &b.image().unwrap()) < 0.02);
+        // Two rows of two tiles, each swept over twice, at the second scale alone.
+        let told = told.lock().unwrap();
+        assert!(told.len() >= 8 * config.steps / 2 && told.len() % 8 == 0, "{}", told.len());
+        assert!(told.iter().enumerate().all(|(i, t)| *t == TileReport { tile: i % 8 + 1, tiles: 8 }));
+    }
+}
+
+#[test]
+fn a_painting_in_tiles_goes_on_exactly() {
+    let (content, style) = (f32(draw(30, 44, 1)), [f32(draw(40, 25, 2)).into()]);
+    let config = NstConfig { tile: Some(24), ..quick() };
+    let mut whole = StyleTransfer::new(&config, &weights(), &content, &style).unwrap();
+    let mut first = StyleTransfer::new(&config, &weights(), &content, &style).unwrap();
+    (0..4).for_each(|_| drop(first.step().unwrap()));
+    let mut second = StyleTransfer::restore(&first.state().unwrap(), &weights(), &content, &style).unwrap();
+    let [a, b] = [&mut whole, &mut second].map(|t| t.run(|_| ControlFlow::Continue(())).unwrap());
+    assert_bitwise(&a, &b, "restored");
+}
+
+#[test]
+fn memory_is_planned() {
+    let (content, style) = (f32(draw(96, 128, 1)), [f32(draw(100, 130, 2)).into()]);
+    let network = VggConfig { upto: Tap::relu(4, 1), ..VggConfig::default() };
+    let weights = VggWeights::random(&network, 1).unwrap();
+    let planned = |config: &NstConfig| plan(config, &weights, &content, &style);
+    let config = NstConfig { size: 2048, min_size: 512, scale_factor: 2.0, ..NstConfig::default() };
+    let free = planned(&config).unwrap();
+    assert_eq!(
+        free.scales.iter().map(|s| (s.width, s.height)).collect::<Vec<_>>(),
+        [(512, 384), (1024, 768), (2048, 1536)]
+    );
+    assert!(free.scales.iter().all(|s| s.tile.is_none()));
+    assert!(free.scales.windows(2).all(|s| s[0].bytes < s[1].bytes));
+    assert_eq!(free.peak(), free.scales[2].bytes);
+    // What just fits stays whole; a byte less, and the last scale is in tiles, which become smaller with the bound.
+    let bounded = |most: u64| planned(&NstConfig { max_memory: Some(most), ..config.clone() });
+    assert_eq!(bounded(free.peak()).unwrap(), free);
+    let mut last = usize::MAX;
+    let mut most = free.peak() - 1;
+    let least = loop {
+        match bounded(most) {
+            Ok(plan) => {
+                assert!(plan.peak() <= most && plan.scales[0].tile.is_none());
+                let side = plan.scales[2].tile.unwrap();
+                assert!(side <= last);
+                (last, most) = (side, most - most / 40);
+            }
+            Err(Error::Memory { least, .. }) => break least,
+            Err(e) => panic!("{e}"),
+        }
+    };
+    assert!(last <= 256, "{last}");
+    // What the error names does.
+    assert!(bounded(least - 1).is_err());
+    assert_eq!(bounded(least).unwrap().scales[2].bytes, least);
+    let error = bounded(least - 1).unwrap_err().to_string();
+    assert!(error.contains("2048x1536") && error.contains("max_memory"), "{error}");
+    // Tiles that were asked for, for the pictures that are larger; and both together.
+    let tile = Some(600);
+    let asked = planned(&NstConfig { tile, ..config.clone() }).unwrap();
+    assert_eq!(asked.scales.iter().map(|s| s.tile).collect::<Vec<_>>(), [None, tile, tile]);
+    let both = planned(&NstConfig { tile, max_memory: Some(least), ..config.clone() }).unwrap();
+    assert!(both.scales[2].tile < tile && both.peak() <= least);
+    assert_eq!(asked.to_string().lines().count(), 3);
+    assert!(asked.to_string().contains("512x384 whole: 0.6"), "{asked}");
+    assert!(asked.to_string().contains("2048x1536 in tiles of 600: "), "{asked}");
+    assert!(planned(&NstConfig { tile: Some(0), ..config }).is_err());
 }

@@ -2,15 +2,16 @@
 
 use crate::losses::AT_ONCE;
 use crate::objective::{Sight, Tile, grid, is_kept};
-use crate::{Init, KeepColour, NstConfig, OptimizerKind, Result, Style};
+use crate::{Init, KeepColour, NstConfig, OptimizerKind, Plan, Result, Style};
 use candle_core::Tensor;
 use gdl_vgg::{Arch, Pooling, Tap, VggWeights};
 use std::collections::BTreeSet;
 
-/// Of the program itself, its threads and what its kernels set aside for their threads.
-const PROGRAM: usize = 150 << 20;
 /// Of an f32.
 const BYTES: usize = 4;
+
+/// The part of all that goes to what kernels need on their way and to gaps between tensors, inverted: measured.
+const SCRATCH: usize = 12;
 
 /// Heights and widths at one scale.
 pub(super) struct Sizes {
@@ -87,7 +88,8 @@ impl<'a> Load<'a> {
         let pixels = h * w;
         let work = self.step(sizes.picture, side).max(self.targets(sizes, side));
         let held = self.images() * 3 * pixels + self.held(sizes.picture, side);
-        (PROGRAM + BYTES * (self.fixed + held + work)) as u64
+        let all = BYTES * (self.fixed + held + work);
+        Plan::PROGRAM + (all + all / SCRATCH) as u64
     }
 
     /// Tensors of the picture's size that are there between the evaluations: the picture, what the optimizer has, and both
@@ -96,7 +98,7 @@ impl<'a> Load<'a> {
         let averages = if self.config.average_decay > 0.0 { 2 } else { 0 };
         match self.config.optimizer {
             OptimizerKind::Adam => 10 + averages,
-            OptimizerKind::Lbfgs => 4 * self.config.lbfgs_history + 10,
+            OptimizerKind::Lbfgs => 4 * self.config.lbfgs_history + 6,
         }
     }
 
@@ -117,16 +119,22 @@ impl<'a> Load<'a> {
         let part = self.largest_tile(size, side, &taps);
         let passes = self.passes(part, &taps);
         let content = match self.is_recomputed(size, side) {
-            true => self.passes(part, &self.content),
-            false => Passes::default(),
+            true => self.passes(part, &self.content).taps,
+            false => 0,
         };
-        let maps: usize = self.histogram.iter().map(|tap| self.map(*tap, size)).sum();
-        // Of a channel at a time or a few, in f64 and with positions.
-        let ranks = if self.histogram.is_empty() { 0 } else { 12 * pixels.max(AT_ONCE) };
+        let maps = || self.histogram.iter().map(|tap| self.map(*tap, size));
+        // In f64 and with positions; the map of a channel or a few at a time.
+        let ranks = |largest: usize| 5 * pixels.max(largest.min(AT_ONCE)) + 16 * pixels;
+        let ranks = maps().max().map_or(0, ranks);
+        let maps: usize = maps().sum();
         let levels = if self.config.style_levels > 1 { 8 * pixels } else { 0 };
-        let tile = passes.kept + passes.backward + content.taps.max(content.forward);
+        // A gradient that is normalised is looked at as a whole.
+        let norms = if self.config.normalize_gradients { 6 * passes.largest } else { 0 };
+        let backward = passes.kept + passes.backward.max(norms) + content;
+        // A picture that is taken whole has its graph already.
+        let ranks = if side >= size.0.max(size.1) { passes.kept + ranks } else { ranks };
         // With the tiles there is the gradient; afterwards also the total variation's, and that of a channel on its way.
-        (3 * pixels + levels + self.regions * maps + ranks.max(tile)).max(5 * 3 * pixels)
+        (3 * pixels + levels + self.regions * maps + ranks.max(backward)).max(5 * 3 * pixels)
     }
 
     /// Whether the content's features are computed again for each tile.
@@ -196,7 +204,10 @@ impl<'a> Load<'a> {
                 false => out * (1 + usize::from(taps.contains(&tap))) + 2 * pooled,
             };
             // The gradient of the result, that of the input, and the two that candle adds up.
-            passes.backward = passes.backward.max(out * if pooled > 0 && !fused { 3 } else { 1 } + 3 * input);
+            passes.backward = passes.backward.max(out + 3 * input);
+            if pooled > 0 && !fused {
+                passes.backward = passes.backward.max(4 * out);
+            }
             passes.forward = passes.forward.max(input + out);
             if read > 0 {
                 passes.largest = passes.largest.max(out);

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// How each scale of a style transfer is computed, and the memory that it takes.
 ///
-/// Its `Display` has a line for each scale: `4096x3072 in tiles of 1280: 7.4 GB`.
+/// Its `Display` has a line for each scale: `4096x3072 in tiles of 1280: 7.40 GB`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// From small to large, as [`NstConfig::scales`].
@@ -93,6 +93,9 @@ pub fn plan(config: &NstConfig, weights: &VggWeights, content: &Tensor, styles: 
 }
 
 impl Plan {
+    /// What is planned for the program itself, its threads, and what they set aside for their kernels, in bytes.
+    pub const PROGRAM: u64 = 150 << 20;
+
     /// The most that the process takes, in bytes: an estimate from above.
     pub fn peak(&self) -> u64 {
         self.scales.iter().map(|scale| scale.bytes).max().unwrap_or(0)
@@ -118,6 +121,6 @@ impl fmt::Display for ScalePlan {
             None => write!(f, "whole")?,
             Some(side) => write!(f, "in tiles of {side}")?,
         }
-        write!(f, ": {:.1} GB", self.bytes as f64 / 1e9)
+        write!(f, ": {:.2} GB", self.bytes as f64 / 1e9)
     }
 }
