@@ -1,5 +1,6 @@
 //! What the program says when something is wrong: one line, and the exit code.
 
+use crate::interrupt::{self, Interrupted};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -66,7 +67,13 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
         }
     }
     say(&line);
-    if error.downcast_ref::<UsageError>().is_some() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+    if error.downcast_ref::<UsageError>().is_some() {
+        ExitCode::from(USAGE)
+    } else if error.downcast_ref::<Interrupted>().is_some() {
+        ExitCode::from(interrupt::EXIT_CODE)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// candle appends a backtrace to its messages when `RUST_BACKTRACE` is set; it is no part of the message.

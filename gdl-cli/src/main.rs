@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod console;
 mod device;
+mod interrupt;
 mod progress;
 
 use clap::Parser;

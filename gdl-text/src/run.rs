@@ -59,7 +59,7 @@ pub struct RunSummary {
     pub best: Option<(usize, f64)>,
     /// The last step of this call, if there was one.
     pub last: Option<StepReport>,
-    /// The validation at the end, if something was kept back.
+    /// The last validation of this call, if there was one: that at the end, unless it was stopped before.
     pub validation: Option<EvalReport>,
     /// Seconds that this call took.
     pub seconds: f64,
@@ -100,7 +100,8 @@ impl Trainer {
             })
             .is_break();
 
-            let ended = self.steps_left() == 0 || stopped;
+            // Where it is only stopped, it is saved as it is: to be scored out of turn could change its course.
+            let ended = self.steps_left() == 0;
             if let Some((every, config)) = &self.samples
                 && (step % every == 0 || ended)
             {
@@ -112,24 +113,24 @@ impl Trainer {
             }
             let TrainConfig { eval_every, eval_each_epoch, .. } = *self.config();
             let due = (eval_every > 0 && step % eval_every == 0) || (eval_each_epoch && ends_pass);
-            if due || ended {
-                if let Some(report) = self.validate()? {
-                    if let Some(log) = &mut log {
-                        log.append(step as u64, &report.values())?;
-                    }
-                    let best = self.judge(report.loss)?;
-                    if let (true, Some(dir)) = (best, dir) {
-                        self.save_best(dir)?;
-                    }
-                    out_of_patience = self.is_out_of_patience();
-                    validation = Some(report.clone());
-                    stopped |= observe(&Event::Validation { step, report, best }).is_break();
+            if (due || ended)
+                && let Some(report) = self.validate()?
+            {
+                if let Some(log) = &mut log {
+                    log.append(step as u64, &report.values())?;
                 }
-                if let (Some(dir), Some(log)) = (dir, &mut log) {
-                    self.save(dir)?;
-                    log.write()?;
-                    stopped |= observe(&Event::Saved { step, path: dir.path().into() }).is_break();
+                let best = self.judge(report.loss)?;
+                if let (true, Some(dir)) = (best, dir) {
+                    self.save_best(dir)?;
                 }
+                out_of_patience = self.is_out_of_patience();
+                validation = Some(report.clone());
+                stopped |= observe(&Event::Validation { step, report, best }).is_break();
+            }
+            if let (true, Some(dir), Some(log)) = (due || ended || stopped, dir, &mut log) {
+                self.save(dir)?;
+                log.write()?;
+                stopped |= observe(&Event::Saved { step, path: dir.path().into() }).is_break();
             }
         }
         if let Some(log) = &mut log {

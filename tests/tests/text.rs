@@ -304,6 +304,7 @@ fn stopped_and_resumed_is_bit_for_bit_the_same() {
         };
         let summary = second.run(Some(&run), stop_at(17)).unwrap();
         assert!(summary.stopped && summary.steps == 17);
+        assert_eq!(summary.validation, None, "it is not scored out of turn");
         run.metrics().append(18, &[("loss", 0.0)]).unwrap();
 
         let mut third = Trainer::resume(&run, &corpus, None, &CPU).unwrap();

@@ -5,6 +5,8 @@ mod bench;
 mod common;
 mod cyclegan;
 mod guards;
+#[cfg(unix)]
+mod interrupt;
 mod nst;
 mod nst_memory;
 mod pix2pix;

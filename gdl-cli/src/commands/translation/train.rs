@@ -1,15 +1,15 @@
 //! The course of a training, the same for both.
 
 use super::{TrainingBar, dry_run};
-use crate::commands::{Context, Kind, RunPlace};
+use crate::{
+    commands::{Context, Kind, RunPlace},
+    interrupt::{Interrupt, Interrupted},
+};
 use anyhow::Result;
 use gdl_cyclegan::{ConfigOf, DataSpec, Method, Pretrained, Training};
 use gdl_image_io::{image_size, list_images};
 use gdl_train::OnExisting;
-use std::{
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// What a training is asked for, but for its configuration.
 #[derive(Debug)]
@@ -88,12 +88,18 @@ fn finish<M: Method>(
     }
     say.detail(format_args!("{:#?}", trainer.config()));
     let mut bar = TrainingBar::new(context, "train", &trainer);
+    let interrupt = Interrupt::watch(say);
     let trained = trainer.run(|event| {
         bar.show(event);
-        ControlFlow::Continue(())
+        interrupt.flow()
     });
     bar.progress.finish();
     place.unless_saved(trained)?;
+    if trainer.step() < trainer.total_steps() {
+        let (step, total) = (trainer.step(), trainer.total_steps());
+        let message = format!("at step {step} of {total}: {command} train --out {out} --resume goes on");
+        return Err(Interrupted(message).into());
+    }
     say.say(format_args!(
         "{out}: trained for {} steps; {command} translate {out} PICTURE --out DIR",
         trainer.step()

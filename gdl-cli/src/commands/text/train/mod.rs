@@ -6,13 +6,16 @@ use super::{
     super::{Context, Kind, RunPlace},
     corpus,
 };
-use crate::progress::Progress;
+use crate::{
+    interrupt::{Interrupt, Interrupted},
+    progress::Progress,
+};
 use anyhow::Result;
 use clap::Args;
 use flags::{SETTINGS, SettingArgs};
 use gdl_text::{Event, GenerateConfig, Trainer};
 use gdl_train::{OnExisting, RunDir};
-use std::{ops::ControlFlow, path::PathBuf};
+use std::path::PathBuf;
 
 /// Flags of `gdl text train`.
 #[derive(Debug, Args)]
@@ -68,12 +71,19 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     ));
     trainer.sample_every(args.sample_every, GenerateConfig { length: SAMPLE, ..GenerateConfig::default() });
     let mut bar = TrainingBar::new(context, "train", &trainer);
+    let interrupt = Interrupt::watch(say);
     let trained = trainer.run(Some(&run), |event| {
         bar.show(event);
-        ControlFlow::Continue(())
+        interrupt.flow()
     });
     bar.progress.finish();
     let summary = place.unless_saved(trained)?;
+    if summary.stopped && trainer.steps_left() > 0 {
+        let (corpus, step, total) = (&args.corpus, summary.steps, summary.steps + trainer.steps_left());
+        let message =
+            format!("at step {step} of {total}: gdl text train {corpus} --out {out} --resume goes on");
+        return Err(Interrupted(message).into());
+    }
     let best = summary
         .best
         .map_or(String::new(), |(step, loss)| format!(", best validation loss {loss:.4} after step {step}"));
