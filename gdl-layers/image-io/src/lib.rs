@@ -21,7 +21,7 @@ mod resize;
 mod save;
 mod tiff;
 
-pub use alpha::resize_with_alpha;
+pub use alpha::{over_mean_color, resize_with_alpha};
 pub use crop::{center_crop, crop, flip_horizontal, random_crop, random_flip};
 pub use error::{Error, Result};
 pub use folder::{ImageFolder, images_at, list_images};
@@ -33,6 +33,6 @@ pub use preprocess::Preprocess;
 pub use range::Range;
 pub use resize::{Filter, resize, resize_longer_side, resize_shorter_side};
 pub use save::{
-    BitDepth, EXTENSIONS, SaveOptions, check_writable, encode_jpeg, encode_png, keeps_alpha, save_image,
-    save_image_alpha, save_image_with,
+    BitDepth, EXTENSIONS, SaveOptions, check_writable, encode_jpeg, encode_png, keeps_16_bits, keeps_alpha,
+    save_image, save_image_alpha, save_image_with,
 };

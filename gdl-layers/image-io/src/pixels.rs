@@ -65,7 +65,8 @@ impl Planes {
                 alpha.dims()
             )));
         }
-        let plain = |t: &Tensor| t.to_device(&Device::Cpu)?.to_dtype(DType::F32);
+        // Laid out at once: rows are taken one by one, and each would lay all of it out again.
+        let plain = |t: &Tensor| t.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.contiguous();
         let planes =
             Self { color: plain(picture)?, alpha: alpha.map(plain).transpose()?, height, width, colors };
         planes.with_values(|color, alpha| {
@@ -115,10 +116,13 @@ impl Planes {
 }
 
 /// The values of a CPU tensor without a copy, where it is contiguous.
-fn with_slice<T>(t: &Tensor, f: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+pub(crate) fn with_slice<T, E: From<candle_core::Error>>(
+    t: &Tensor,
+    f: impl FnOnce(&[f32]) -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     let (storage, layout) = t.storage_and_layout();
     match &*storage {
         Storage::Cpu(storage) => f(&contiguous::<f32>(storage, layout)?),
-        _ => Err(Error::Tensor(candle_core::Error::Msg("a picture to be written is not on the CPU".into()))),
+        _ => Err(candle_core::Error::Msg("a picture is not on the CPU".into()).into()),
     }
 }

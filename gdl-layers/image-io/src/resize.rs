@@ -1,4 +1,5 @@
-use candle_core::{DType, Result, Tensor};
+use crate::pixels::with_slice;
+use candle_core::{DType, Device, Result, Tensor};
 
 /// The kernel with which pictures are resampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +65,17 @@ pub fn resize(x: &Tensor, height: usize, width: usize, filter: Filter) -> Result
     if (h, w) == (height, width) {
         return Ok(x);
     }
-    let source = x.flatten_all()?.to_vec1::<f32>()?;
+    let host = x.to_device(&Device::Cpu)?;
+    let resized: Result<_> = with_slice(&host, |x| Ok(resample(x, (c, h, w), (height, width), filter)));
+    Tensor::from_vec(resized?, (c, height, width), x.device())
+}
+
+fn resample(
+    source: &[f32],
+    (c, h, w): (usize, usize, usize),
+    (height, width): (usize, usize),
+    filter: Filter,
+) -> Vec<f32> {
     let (low, high) = source.iter().fold((f32::MAX, f32::MIN), |(l, u), &v| (l.min(v), u.max(v)));
 
     let columns = taps(w, width, filter);
@@ -85,7 +96,7 @@ pub fn resize(x: &Tensor, height: usize, width: usize, filter: Filter) -> Result
     }
     // `max` then `min` instead of `clamp`: a picture of NaNs has no range, and must not panic.
     result.iter_mut().for_each(|v| *v = v.max(low).min(high));
-    Tensor::from_vec(result, (c, height, width), x.device())
+    result
 }
 
 /// Scales a picture so that its shorter side has `size` pixels, keeping its shape.

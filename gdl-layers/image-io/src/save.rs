@@ -128,6 +128,11 @@ pub fn keeps_alpha(path: impl AsRef<Path>) -> bool {
     format_of(path.as_ref()).is_ok_and(has_alpha)
 }
 
+/// Whether a file of this name can have 16 bits a sample ([`BitDepth::Sixteen`]): PNG and TIFF can.
+pub fn keeps_16_bits(path: impl AsRef<Path>) -> bool {
+    format_of(path.as_ref()).is_ok_and(|format| matches!(format, ImageFormat::Png | ImageFormat::Tiff))
+}
+
 fn has_alpha(format: ImageFormat) -> bool {
     matches!(format, ImageFormat::Png | ImageFormat::WebP | ImageFormat::Tiff)
 }

@@ -144,3 +144,25 @@ fn alpha_of_another_shape_or_with_a_nan_is_refused() {
     assert!(matches!(save_image_alpha(&color, Some(&nan), &path, &options), Err(Error::NonFinite { .. })));
     assert!(!path.exists());
 }
+
+#[test]
+fn the_mean_of_what_shows_takes_the_place_of_what_does_not() {
+    let tensor = |v: &[f32], c| Tensor::from_slice(v, (c, 1, 3), &Device::Cpu).unwrap();
+    // Shown wholly, by a third, and not at all.
+    let (color, alpha) = (tensor(&[0.2, 0.8, 1.0, 0.6, 0.0, 0.7], 2), tensor(&[0.75, 0.25, 0.0], 1));
+    let over = over_mean_color(&color, &alpha).unwrap().unwrap();
+    // Means 0.75 * 0.2 + 0.25 * 0.8 = 0.35 and 0.75 * 0.6 = 0.45.
+    let want = [
+        0.2 * 0.75 + 0.35 * 0.25,
+        0.8 * 0.25 + 0.35 * 0.75,
+        0.35,
+        0.6 * 0.75 + 0.45 * 0.25,
+        0.45 * 0.75,
+        0.45,
+    ];
+    assert!(apart(&over, &tensor(&want, 2)) < 1e-6, "{over}");
+    let opaque = Tensor::ones_like(&alpha).unwrap();
+    assert_eq!(values(&over_mean_color(&color, &opaque).unwrap().unwrap()), values(&color));
+    assert!(over_mean_color(&color, &alpha.zeros_like().unwrap()).unwrap().is_none());
+    assert!(over_mean_color(&color, &alpha.narrow(2, 0, 1).unwrap()).is_err());
+}
