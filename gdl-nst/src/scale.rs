@@ -36,6 +36,13 @@ impl NstConfig {
         sizes.into_iter().enumerate().map(|(i, size)| Scale { size, steps: steps(i) }).collect()
     }
 
+    /// Pixels on the longer side of a style in a picture with `size` of them, by its own
+    /// [`scale`](crate::Style::scale); it is never enlarged to that.
+    pub fn style_side(&self, size: usize, scale: f64) -> usize {
+        let base = self.style_size.map_or(size as f64 * self.style_scale, |n| n as f64);
+        (base * scale).round().max(1.0) as usize
+    }
+
     /// Steps at all scales together.
     pub fn total_steps(&self) -> usize {
         self.scales().iter().fold(0, |sum, scale| sum.saturating_add(scale.steps))

@@ -177,6 +177,11 @@ impl StyleTransfer {
         self.config.total_steps()
     }
 
+    /// Steps done.
+    pub fn steps_done(&self) -> usize {
+        self.done
+    }
+
     /// The weights of the losses.
     pub fn weights(&self) -> LossWeights {
         self.config.loss_weights()

@@ -131,9 +131,8 @@ pub(crate) fn style_size(
     size: usize,
     last: Tap,
 ) -> candle_core::Result<(usize, usize)> {
-    let base = config.style_size.map_or(size as f64 * config.style_scale, |n| n as f64);
     let (_, h, w) = style.image.dims3()?;
-    let wanted = (base * style.scale).round().max(1.0) as usize;
+    let wanted = config.style_side(size, style.scale);
     Ok(fit((h, w), wanted.min(h.max(w)), last))
 }
 
