@@ -12,12 +12,8 @@ use std::{
 
 /// Runs `gdl`, and sends it a Ctrl-C as soon as there is a file that it writes while it works.
 pub(crate) fn interrupted(dir: &Dir, args: &str, file: &str) -> Output {
-    let mut child = dir
-        .command(args.split_whitespace())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        dir.command(args.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     while !dir.path(file).exists() {
         assert!(child.try_wait().unwrap().is_none(), "gdl {args}: ended without {file}");

@@ -9,6 +9,8 @@ mod guards;
 mod interrupt;
 mod nst;
 mod nst_memory;
+mod nst_pictures;
+mod nst_recipe;
 mod pix2pix;
 mod report;
 mod scores;

@@ -4,7 +4,8 @@ use crate::common::Dir;
 use gdl_vgg::{Tap, VggConfig, VggWeights};
 
 /// With a network of a few channels, which [`stocked`] puts there.
-const SMALL: &str = "--weights small.safetensors --size 32 --steps 3";
+/// The recipe is left out, so that files are the same where pictures are.
+const SMALL: &str = "--weights small.safetensors --size 32 --steps 3 --no-recipe";
 
 fn stocked() -> Dir {
     let dir = Dir::stocked();
@@ -34,7 +35,7 @@ fn a_picture_is_painted_and_painted_the_same_again() {
 fn a_random_network_is_that_of_its_seed() {
     let dir = stocked();
     let paint = |out: &str, seed: u32| {
-        let flags = format!("--weights random --seed {seed} --size 16 --steps 2 --quiet");
+        let flags = format!("--weights random --seed {seed} --size 16 --steps 2 --quiet --no-recipe");
         dir.succeeds(&format!("nst content.png style.png -o {out} {flags}"));
         dir.read(out)
     };
@@ -65,7 +66,7 @@ fn every_option_changes_the_picture() {
     let dir = stocked();
     dir.write("mask.png", dir.read("style.png"));
     let paint_at = |base: &str, more: &str| {
-        let weights = "--weights small.safetensors --size 32 --quiet";
+        let weights = "--weights small.safetensors --size 32 --quiet --no-recipe";
         dir.succeeds(&format!("nst content.png style.png -o out.png {weights} {base} {more}"));
         dir.read("out.png")
     };

@@ -47,6 +47,11 @@ const FLAGS: [(&str, &[&str]); 14] = [
             "vgg16",
             "random",
             "--seed",
+            "--bit-depth",
+            "--no-recipe",
+            "--like",
+            "--resume",
+            "--save-every",
         ],
     ),
     (

@@ -13,18 +13,18 @@ use std::path::{Path, PathBuf};
 #[command(allow_negative_numbers = true)]
 pub(crate) struct NstArgs {
     /// The picture whose content is painted, or builtin:harbor
-    #[arg(value_name = "CONTENT")]
-    pub(super) content: PathBuf,
+    #[arg(value_name = "CONTENT", required_unless_present_any = ["like", "resume"])]
+    pub(super) content: Option<PathBuf>,
     /// The pictures or directories of pictures whose style is taken, in equal parts; or builtin:swirl, builtin:glass,
     /// builtin:woodcut, builtin:meadow
-    #[arg(value_name = "STYLE", required = true)]
+    #[arg(value_name = "STYLE", required_unless_present_any = ["like", "resume"])]
     pub(super) styles: Vec<PathBuf>,
-    /// Where the picture goes: .png, .jpg, .webp, .tiff or .bmp
+    /// Where the picture goes: .png, .jpg, .webp, .tiff or .bmp. A PNG also keeps the recipe, for --like
     #[arg(long, short, value_name = "OUT.png")]
     pub(super) out: PathBuf,
-    /// Longer side of the result in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 512, value_parser = values::side)]
-    pub(super) size: usize,
+    /// Longer side of the result in pixels [default: 512]
+    #[arg(long, value_name = "PIXELS", value_parser = values::side)]
+    size: Option<usize>,
     /// Optimisation steps [default: 300 with adam, 100 with lbfgs, whose steps do more]
     #[arg(long, value_name = "N", value_parser = values::count)]
     steps: Option<usize>,
@@ -32,9 +32,9 @@ pub(crate) struct NstArgs {
     /// trained), or a .safetensors or torchvision .pth file [default: vgg19; builtin where that cannot be fetched]
     #[arg(long, value_name = "FILE|vgg19|vgg16|builtin|random")]
     pub(super) weights: Option<String>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) seed: u64,
+    /// Seed of everything random [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     #[command(flatten)]
     losses: LossArgs,
     #[command(flatten)]
@@ -45,6 +45,10 @@ pub(crate) struct NstArgs {
     pub(super) network: NetworkArgs,
     #[command(flatten)]
     memory: MemoryArgs,
+    #[command(flatten)]
+    pub(super) file: FileArgs,
+    #[command(flatten)]
+    pub(super) again: AgainArgs,
 }
 
 #[derive(Debug, Args)]
@@ -84,8 +88,8 @@ struct LossArgs {
     #[arg(long, value_name = "N", value_parser = values::count)]
     style_levels: Option<usize>,
     /// Scale each layer's gradient to a norm of 1 before its weight; with adam
-    #[arg(long)]
-    normalize_gradients: bool,
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    normalize_gradients: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -132,10 +136,9 @@ struct CourseArgs {
     /// Steps at the first scale, where it is not --iterations
     #[arg(long, value_name = "N", value_parser = values::count, requires = "iterations")]
     initial_iterations: Option<usize>,
-    /// Optimiser of the picture
-    #[arg(long, value_name = "adam|lbfgs", default_value = "adam",
-        value_parser = values::named::<OptimizerKind>(&["adam", "lbfgs"]))]
-    optimizer: OptimizerKind,
+    /// Optimiser of the picture [default: adam]
+    #[arg(long, value_name = "adam|lbfgs", value_parser = values::named::<OptimizerKind>(&["adam", "lbfgs"]))]
+    optimizer: Option<OptimizerKind>,
     /// How far Adam moves a pixel in a step [default: 0.03]; L-BFGS: first guess of a step's length [default: 1]
     #[arg(long, value_name = "X", value_parser = values::positive)]
     step_size: Option<f64>,
@@ -146,8 +149,8 @@ struct CourseArgs {
     #[arg(long, value_name = "N", value_parser = values::count)]
     lbfgs_history: Option<usize>,
     /// Let pixels leave the range from black to white on the way
-    #[arg(long)]
-    no_clamp: bool,
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    no_clamp: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -173,56 +176,96 @@ struct MemoryArgs {
     tile: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "File")]
+pub(super) struct FileArgs {
+    /// Bits of a sample, in .png and .tiff [default: those of CONTENT]
+    #[arg(long, value_name = "8|16", value_parser = values::choice(&["8", "16"], |bits| if bits == "8" { 8u8 } else { 16 }))]
+    pub(super) bit_depth: Option<u8>,
+    /// Keep no recipe in the PNG: it names files and settings
+    #[arg(long)]
+    pub(super) no_recipe: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Repeat and resume")]
+pub(super) struct AgainArgs {
+    /// Do again what made this PNG: its pictures and settings, except for what else is given here. The same pictures give
+    /// the same result
+    #[arg(long, value_name = "PAINTED.png", conflicts_with = "resume")]
+    pub(super) like: Option<PathBuf>,
+    /// Go on with the picture in --out, which was interrupted by Ctrl-C, from what was saved beside it in OUT.png.state
+    #[arg(long, conflicts_with_all = ["content", "styles", "size", "steps", "weights", "seed", "LossArgs", "StyleArgs",
+        "CourseArgs", "NetworkArgs", "MemoryArgs", "FileArgs"])]
+    pub(super) resume: bool,
+    /// Steps between two saves of the picture so far, with what --resume needs [default: when interrupted only]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(super) save_every: Option<usize>,
+}
+
 impl NstArgs {
-    /// The settings that the flags ask for, from those that suit the weights.
-    pub(super) fn config(&self, defaults: NstConfig) -> Result<NstConfig> {
+    /// The settings that the flags ask for. What they say nothing of is as in `base`: the settings that suit the weights, or a
+    /// recipe's.
+    pub(super) fn config(&self, base: NstConfig) -> Result<NstConfig> {
         let (losses, styling, course) = (&self.losses, &self.styling, &self.course);
-        let steps = match course.optimizer {
-            OptimizerKind::Adam => defaults.steps,
+        let optimizer = course.optimizer.unwrap_or(base.optimizer);
+        let steps = match optimizer {
+            same if same == base.optimizer => base.steps,
+            OptimizerKind::Adam => NstConfig::default().steps,
             OptimizerKind::Lbfgs => 100,
         };
+        // Steps in all, where they are given, are instead of steps at each scale.
+        let each = course.iterations.or(base.iterations).filter(|_| self.steps.is_none());
         let layers = |given: &[Layer], default| if given.is_empty() { default } else { Some(given.to_vec()) };
         let config = NstConfig {
-            content_weight: losses.content_weight.unwrap_or(defaults.content_weight),
-            style_weight: losses.style_weight.unwrap_or(defaults.style_weight),
-            tv_weight: losses.tv_weight.unwrap_or(defaults.tv_weight),
-            histogram_weight: losses.histogram_weight.unwrap_or(defaults.histogram_weight),
-            tv: losses.tv.unwrap_or(defaults.tv),
-            statistics: losses.style_loss.unwrap_or(defaults.statistics),
-            style_levels: losses.style_levels.unwrap_or(defaults.style_levels),
-            content_layers: layers(&losses.content_layers, defaults.content_layers.clone()),
-            style_layers: layers(&losses.style_layers, defaults.style_layers.clone()),
-            histogram_layers: layers(&losses.histogram_layers, defaults.histogram_layers.clone()),
-            normalize_gradients: losses.normalize_gradients,
-            pooling: self.network.pooling.unwrap_or(defaults.pooling),
-            size: self.size,
-            min_size: course.min_scale.unwrap_or(defaults.min_size),
-            scale_factor: course.scale_factor.unwrap_or(defaults.scale_factor),
+            content_weight: losses.content_weight.unwrap_or(base.content_weight),
+            style_weight: losses.style_weight.unwrap_or(base.style_weight),
+            tv_weight: losses.tv_weight.unwrap_or(base.tv_weight),
+            histogram_weight: losses.histogram_weight.unwrap_or(base.histogram_weight),
+            tv: losses.tv.unwrap_or(base.tv),
+            statistics: losses.style_loss.unwrap_or(base.statistics),
+            style_levels: losses.style_levels.unwrap_or(base.style_levels),
+            content_layers: layers(&losses.content_layers, base.content_layers.clone()),
+            style_layers: layers(&losses.style_layers, base.style_layers.clone()),
+            histogram_layers: layers(&losses.histogram_layers, base.histogram_layers.clone()),
+            normalize_gradients: losses.normalize_gradients.unwrap_or(base.normalize_gradients),
+            pooling: self.network.pooling.unwrap_or(base.pooling),
+            size: self.size.unwrap_or(base.size),
+            min_size: course.min_scale.unwrap_or(base.min_size),
+            scale_factor: course.scale_factor.unwrap_or(base.scale_factor),
             steps: self.steps.unwrap_or(steps),
-            iterations: course.iterations,
-            initial_iterations: course.initial_iterations,
-            optimizer: course.optimizer,
-            learning_rate: course.step_size,
-            average_decay: course.avg_decay.unwrap_or(defaults.average_decay),
-            lbfgs_history: course.lbfgs_history.unwrap_or(defaults.lbfgs_history),
-            clamp: !course.no_clamp,
-            init: self.named_init().unwrap_or(defaults.init),
-            keep_color: styling.keep_color,
-            style_size: styling.style_size,
-            mask_feather: styling.mask_feather.unwrap_or(defaults.mask_feather),
-            seed: self.seed,
-            max_memory: self.memory.max_memory,
-            tile: self.memory.tile,
-            ..defaults
+            iterations: each,
+            initial_iterations: course
+                .initial_iterations
+                .or(base.initial_iterations)
+                .filter(|_| each.is_some()),
+            optimizer,
+            learning_rate: course.step_size.or(base.learning_rate),
+            average_decay: course.avg_decay.unwrap_or(base.average_decay),
+            lbfgs_history: course.lbfgs_history.unwrap_or(base.lbfgs_history),
+            clamp: course.no_clamp.map_or(base.clamp, |no| !no),
+            init: self.named_init().unwrap_or(base.init),
+            keep_color: styling.keep_color.or(base.keep_color),
+            style_size: styling.style_size.or(base.style_size),
+            mask_feather: styling.mask_feather.unwrap_or(base.mask_feather),
+            seed: self.seed.unwrap_or(base.seed),
+            max_memory: self.memory.max_memory.or(base.max_memory),
+            tile: self.memory.tile.or(base.tile),
+            ..base
         };
         // What the library finds wrong with them is a matter of the command line.
         config.check().map_err(|e| UsageError(e.to_string()))?;
         Ok(config)
     }
 
+    /// `--init`.
+    pub(super) fn init(&self) -> Option<&Path> {
+        self.course.init.as_deref()
+    }
+
     /// What `--init` names, unless it is a picture.
     fn named_init(&self) -> Option<Init> {
-        match self.course.init.as_deref()?.to_str()? {
+        match self.init()?.to_str()? {
             "content" => Some(Init::Content),
             "recoloured" | "recolored" => Some(Init::Recoloured),
             "gray" | "grey" => Some(Init::Gray),
@@ -234,6 +277,6 @@ impl NstArgs {
 
     /// The picture that `--init` names.
     pub(super) fn start(&self) -> Option<&Path> {
-        self.course.init.as_deref().filter(|_| self.named_init().is_none())
+        self.init().filter(|_| self.named_init().is_none())
     }
 }

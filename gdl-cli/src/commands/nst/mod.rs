@@ -1,10 +1,16 @@
 //! `gdl nst`: style transfer.
 
 mod args;
+mod hash;
 mod memory;
+mod painting;
 mod pictures;
+mod recipe;
 mod run;
+mod saved;
+mod sources;
 mod weights;
 
 pub(crate) use args::NstArgs;
-pub(crate) use run::{PaintBar, run};
+pub(crate) use painting::PaintBar;
+pub(crate) use run::run;

@@ -1,86 +1,134 @@
-//! The pictures of `gdl nst`: files, folders, and those drawn inside the program.
+//! The pictures of a style transfer as they are painted from: sRGB, opaque, and no larger than is of use.
 
-use super::args::NstArgs;
+use super::sources::{Source, Sources};
 use crate::console::UsageError;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use candle_core::Tensor;
-use gdl_image_io::{LoadOptions, images_at, load_image};
-use gdl_nst::{Style, builtin};
-use std::path::{Path, PathBuf};
+use gdl_image_io::{
+    BitDepth, Filter, LoadOptions, image_depth, load_image, load_image_alpha, over_mean_color, resize,
+    resize_with_alpha,
+};
+use gdl_nst::{NstConfig, Style, builtin};
+use std::path::Path;
 
-/// Pictures that are drawn inside the program are named with this before their name.
-const BUILTIN: &str = "builtin:";
-/// Stands for no mask where a style's mask is expected.
-const NO_MASK: &str = "none";
+/// The narrowest that a picture is made on reading: what a network of five blocks needs.
+const LEAST: usize = 16;
 
-/// Reads a picture, or draws one of the program's own with `size` pixels on the longer side.
-pub(super) fn picture(path: &Path, size: usize) -> Result<Tensor> {
-    let Some(name) = builtin_name(path) else {
-        return Ok(load_image(path, &LoadOptions::default())?);
+/// What is painted, and in which manner.
+#[derive(Debug)]
+pub(super) struct Pictures {
+    pub(super) content: Tensor,
+    /// What the result is to be transparent like, where the content is.
+    pub(super) alpha: Option<Tensor>,
+    pub(super) styles: Vec<Style>,
+    pub(super) start: Option<Tensor>,
+    /// That of the content's file.
+    pub(super) depth: BitDepth,
+}
+
+impl Pictures {
+    /// Reads them all, or draws them.
+    pub(super) fn read(sources: &Sources, config: &NstConfig) -> Result<Self> {
+        let (content, alpha) = picture(&sources.content, config.size)?;
+        let mut styles = Vec::with_capacity(sources.styles.len());
+        for style in &sources.styles {
+            let size = config.style_side(config.size, style.scale);
+            styles.push(Style {
+                weight: style.weight,
+                scale: style.scale,
+                mask: style.mask.as_ref().map(|m| mask(&m.path, config.size)).transpose()?,
+                ..Style::from(self::style(&style.picture, config.size, size)?)
+            });
+        }
+        let start = sources.init.as_ref().map(|s| picture(s, config.size)).transpose()?;
+        let depth = match sources.content.builtin() {
+            Some(_) => BitDepth::Eight,
+            None => image_depth(&sources.content.path)?,
+        };
+        Ok(Self { content, alpha, styles, start: start.map(|(color, _)| color), depth })
+    }
+}
+
+/// A picture and its alpha, with at most `size` pixels on the longer side.
+fn picture(source: &Source, size: usize) -> Result<(Tensor, Option<Tensor>)> {
+    match source.builtin() {
+        None => opaque(&source.path, size),
+        Some("harbor") => Ok((builtin::content(size)?, None)),
+        Some(_) => Ok((style(source, size, size)?, None)),
+    }
+}
+
+/// A style picture with at most `size` pixels on the longer side; where it is drawn by the program, with `drawn`.
+fn style(source: &Source, drawn: usize, size: usize) -> Result<Tensor> {
+    let Some(name) = source.builtin() else {
+        return Ok(opaque(&source.path, size)?.0);
     };
     if name == "harbor" {
-        return Ok(builtin::content(size)?);
+        return Ok(builtin::content(drawn)?);
     }
     let style = name.parse::<builtin::Style>().map_err(|_| {
         let names = builtin::Style::ALL.map(builtin::Style::name).join(", ");
-        UsageError(format!("{BUILTIN}{name}: no such picture; there are harbor, {names}"))
+        UsageError(format!("{}: no such picture; there are harbor, {names}", source.path.display()))
     })?;
-    Ok(builtin::style(style, size)?)
+    Ok(builtin::style(style, drawn)?)
 }
 
-/// The style pictures with what the flags say of each.
-pub(super) fn styles(args: &NstArgs) -> Result<Vec<Style>> {
-    let paths = style_paths(&args.styles)?;
-    let flags = &args.styling;
-    let weights = each("--style-weights", &flags.style_weights, paths.len(), false)?;
-    let scales = each("--style-scale", &flags.style_scale, paths.len(), true)?;
-    if !weights.iter().any(|w| *w > 0.0) {
-        return Err(UsageError("--style-weights: at least one must be above 0".to_string()).into());
-    }
-    if flags.mask.len() > paths.len() {
-        let message = format!("--mask: there are {} masks for {} styles", flags.mask.len(), paths.len());
-        return Err(UsageError(message).into());
-    }
-    let mut styles = Vec::with_capacity(paths.len());
-    for (i, path) in paths.iter().enumerate() {
-        let mask = flags.mask.get(i).filter(|m| m.as_os_str() != NO_MASK);
-        styles.push(Style {
-            weight: weights[i],
-            scale: scales[i],
-            mask: mask.map(|m| self::mask(m)).transpose()?,
-            ..Style::from(picture(path, args.size)?)
-        });
-    }
-    Ok(styles)
+/// A file's picture laid over the mean colour of what shows of it, and its alpha.
+///
+/// Whatever colour is hidden where nothing shows, the network would look at it; any that stands out, like white, would be taken for
+/// content or style.
+fn opaque(path: &Path, size: usize) -> Result<(Tensor, Option<Tensor>)> {
+    let (color, alpha) = load_image_alpha(path, &LoadOptions::default())?;
+    let Some(alpha) = alpha else {
+        return Ok((reduced(color, size)?, None));
+    };
+    let (_, h, w) = color.dims3()?;
+    let (color, alpha) = match within((h, w), size) {
+        None => (color, alpha),
+        Some((h, w)) => resize_with_alpha(&color, &alpha, h, w, Filter::CatmullRom)?,
+    };
+    let color = over_mean_color(&color, &alpha)?;
+    let nothing = || {
+        format!(
+            "{}: nothing shows of this picture, it is transparent everywhere; give another",
+            path.display()
+        )
+    };
+    Ok((color.with_context(nothing)?, Some(alpha)))
 }
 
-/// One number for each style; none at all are ones, and where that makes sense one is for all.
-fn each(flag: &str, given: &[f64], styles: usize, one_for_all: bool) -> Result<Vec<f64>> {
-    match given {
-        [] => Ok(vec![1.0; styles]),
-        [one] if one_for_all => Ok(vec![*one; styles]),
-        _ if given.len() == styles => Ok(given.to_vec()),
-        _ => Err(UsageError(format!("{flag}: {} numbers for {styles} styles", given.len())).into()),
+/// The brightness of a picture as a mask, (H, W); where it is transparent, it is black.
+fn mask(path: &Path, size: usize) -> Result<Tensor> {
+    let color = load_image(path, &LoadOptions { background: [0.0; 3], ..LoadOptions::default() })?;
+    Ok(gdl_nst::luma(&reduced(color, size)?)?.get(0)?)
+}
+
+/// A picture made as small as is of use: what is read is often many times larger, and would be kept to the end.
+fn reduced(color: Tensor, size: usize) -> Result<Tensor> {
+    let (_, h, w) = color.dims3()?;
+    Ok(match within((h, w), size) {
+        None => color,
+        Some((h, w)) => resize(&color, h, w, Filter::CatmullRom)?,
+    })
+}
+
+/// Height and width with `size` pixels on the longer side; none where there are no more.
+fn within((h, w): (usize, usize), size: usize) -> Option<(usize, usize)> {
+    let longer = h.max(w);
+    // What is narrow stays as wide as the network needs it, where it is.
+    let scaled = |n: usize| ((n as f64 * size as f64 / longer as f64).round() as usize).max(LEAST.min(n));
+    (longer > size).then(|| (scaled(h), scaled(w)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_reduced_and_never_enlarged() {
+        assert_eq!(within((5000, 6000), 512), Some((427, 512)));
+        assert_eq!(within((400, 512), 512), None);
+        assert_eq!(within((10_000, 20), 500), Some((500, 16)));
+        assert_eq!(within((10_000, 3), 500), Some((500, 3)));
     }
-}
-
-/// A picture's brightness, (H, W).
-fn mask(path: &Path) -> Result<Tensor> {
-    Ok(gdl_nst::luma(&load_image(path, &LoadOptions::default())?)?.get(0)?)
-}
-
-fn style_paths(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for arg in args {
-        if builtin_name(arg).is_some() {
-            paths.push(arg.clone());
-        } else {
-            paths.extend(images_at(arg)?);
-        }
-    }
-    Ok(paths)
-}
-
-fn builtin_name(path: &Path) -> Option<&str> {
-    path.to_str()?.strip_prefix(BUILTIN)
 }
