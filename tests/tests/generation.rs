@@ -98,6 +98,65 @@ fn a_stepper_goes_on_from_a_state() {
 }
 
 #[test]
+fn rows_side_by_side_are_each_as_if_alone() {
+    if gdl_kernels::force_reference() {
+        return;
+    }
+    let store = ParamStore::new(DType::F32, &Device::Cpu, 1);
+    // A table of gates and one of vectors; two layers, and sizes that fill no vector.
+    for (vocab, size, hidden) in [(7, 9, 13), (50, 9, 13), (30, 200, 200)] {
+        let vb = store.vb().pp(format!("{vocab}-{size}"));
+        let table = Embedding::new(&EmbeddingConfig::new(vocab, size), vb.pp("table")).unwrap();
+        let head = linear(hidden, vocab, vb.pp("head")).unwrap();
+        let lstm = Lstm::new(&LstmConfig::new(size, hidden).num_layers(2), vb.pp("lstm")).unwrap();
+        let grus = [true, false].map(|after| {
+            let config = GruConfig::new(size, hidden).num_layers(2).reset_after(after);
+            Gru::new(&config, vb.pp(format!("gru{after}"))).unwrap()
+        });
+        let stepper = |kind: usize| match kind {
+            0 => Stepper::lstm(&table, &lstm, &head, None).unwrap().unwrap(),
+            kind => Stepper::gru(&table, &grus[kind - 1], &head, None).unwrap().unwrap(),
+        };
+        for kind in 0..3 {
+            let token = |row: usize, step: usize| ((row * 5 + step * 3 + row * step) % vocab) as u32;
+            // Twenty-nine rows of one beginning; then some of them, one twice.
+            let mut rows: Vec<usize> = (0..29).collect();
+            let mut many = stepper(kind);
+            many.step(1).unwrap();
+            many.select(&[0; 29]).unwrap();
+            let mut alone: Vec<Stepper> = (0..29)
+                .map(|_| {
+                    let mut stepper = stepper(kind);
+                    stepper.step(1).unwrap();
+                    stepper
+                })
+                .collect();
+            for step in 0..4 {
+                let tokens: Vec<u32> = rows.iter().map(|&row| token(row, step)).collect();
+                let got = many.step_rows(&tokens).unwrap().to_vec();
+                let mut want = vec![Vec::new(); 29];
+                for &row in &rows {
+                    if want[row].is_empty() {
+                        want[row] = alone[row].step(token(row, step)).unwrap().to_vec();
+                    }
+                }
+                let want: Vec<f32> = rows.iter().flat_map(|&row| want[row].clone()).collect();
+                assert!(got == want, "{vocab} {kind}, step {step}: not bit for bit the same");
+                if step == 1 {
+                    let keep = [28, 3, 3, 0, 17, 9];
+                    many.select(&keep).unwrap();
+                    rows = keep.map(|row| row as usize).to_vec();
+                }
+            }
+            assert_eq!(many.rows(), 6);
+            assert!(many.step(0).is_err() && many.step_rows(&[0; 5]).is_err() && many.select(&[6]).is_err());
+            many.select(&[]).unwrap();
+            assert_eq!(many.step_rows(&[]).unwrap().len(), 0);
+        }
+    }
+}
+
+#[test]
 fn what_a_stepper_does_not_do_is_left_to_forward() {
     let store = ParamStore::new(DType::F32, &Device::Cpu, 1);
     let table = Embedding::new(&EmbeddingConfig::new(7, 4), store.vb().pp("table")).unwrap();
