@@ -109,6 +109,37 @@ pub enum Error {
         /// What it must be, and what it was.
         message: String,
     },
+    /// A regular expression that cannot be used, or that nothing matches.
+    #[error("the pattern {pattern:?}: {message}")]
+    Pattern {
+        /// The expression.
+        pattern: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Every token is banned.
+    #[error(
+        "after {written} tokens none is left to go on with: what is banned, the pattern and the n-grams that must \
+         not repeat leave nothing; relax one of them"
+    )]
+    DeadEnd {
+        /// Tokens written before.
+        written: usize,
+    },
+    /// A file that is no prompt's state of this model.
+    #[error("{}: {message}; name another file, and the prompt will be read anew", path.display())]
+    PromptState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A prompt that does not begin with the one whose state was saved.
+    #[error("the prompt does not begin with the one whose state was saved, {saved:?}, in the same tokens")]
+    OtherPrompt {
+        /// The saved one.
+        saved: String,
+    },
     /// A loss that is not a number any more.
     #[error("the loss became {loss} at step {step}: lower the learning rate or the clip norm")]
     Diverged {

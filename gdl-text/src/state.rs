@@ -50,6 +50,19 @@ impl State {
         }
     }
 
+    /// The state of those rows, in that order; a row may come more than once.
+    ///
+    /// # Errors
+    /// When there is no such row.
+    pub(crate) fn select(&self, rows: &[u32]) -> candle_core::Result<Self> {
+        let pick = |t: &Tensor| t.index_select(&Tensor::new(rows, t.device())?, 1);
+        Ok(match self {
+            Self::Lstm(s) => Self::Lstm(LstmState { h: pick(&s.h)?, c: pick(&s.c)? }),
+            Self::Gru(s) => Self::Gru(GruState { h: pick(&s.h)? }),
+            Self::Two(two) => Self::Two(Box::new((two.0.select(rows)?, two.1.select(rows)?))),
+        })
+    }
+
     /// The same values on another device.
     pub(crate) fn to_device(&self, device: &Device) -> Result<Self> {
         Ok(match self {

@@ -1,11 +1,11 @@
 use crate::eval::evaluate;
-use crate::generate::generate;
 use crate::{
-    Corpus, EvalReport, GenerateConfig, LanguageModel, NeuralCache, Result, RunConfig, Tokenizer, cache,
+    Corpus, EvalReport, GenerateConfig, LanguageModel, NeuralCache, Prompt, Result, RunConfig, Tokenizer,
+    Writer, cache,
 };
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use gdl_train::{ParamStore, RunDir};
+use gdl_train::{ParamStore, RunDir, Tensors};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// use std::ops::ControlFlow::Continue;
 ///
 /// let model = TextModel::load("runs/fables", &Device::Cpu)?;
-/// let config = GenerateConfig { prompt: "The fox".into(), temperature: 0.6, ..Default::default() };
+/// let config = GenerateConfig { prompt: "The fox".into(), ..Default::default() }.temperature(0.6);
 /// print!("{}", config.prompt);
 /// model.generate(&config, |piece| {
 ///     print!("{piece}");
@@ -31,6 +31,7 @@ pub struct TextModel {
     config: RunConfig,
     tokenizer: Tokenizer,
     model: LanguageModel,
+    weights: Tensors,
     device: Device,
 }
 
@@ -62,10 +63,10 @@ impl TextModel {
         LanguageModel::new(&config.train.model, config.vocab_size, store.vb())?;
         store.load(path(run))?;
         // Once more from plain tensors: operations on variables would keep a graph.
-        let tensors = store.tensors().into_iter().collect();
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+        let weights = store.tensors();
+        let vb = VarBuilder::from_tensors(weights.clone().into_iter().collect(), DType::F32, device);
         let model = LanguageModel::new(&config.train.model, config.vocab_size, vb)?;
-        Ok(Self { config, tokenizer, model, device: device.clone() })
+        Ok(Self { config, tokenizer, model, weights, device: device.clone() })
     }
 
     /// How the run was configured.
@@ -84,20 +85,68 @@ impl TextModel {
     }
 
     /// Writes on from the prompt. `write` gets each piece of text as it comes, whole characters always, and may stop it;
-    /// the same seed writes the same.
+    /// the same seed writes the same. Short for [`writer`](Self::writer) and [`Writer::generate`].
     ///
-    /// Returns what was written, without the prompt. The unknown token is never written; words of the prompt that the
-    /// vocabulary does not have are read as unknown.
+    /// Returns what was written, without the prompt.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for a setting outside its range, and
-    /// [`Error::Unseen`](crate::Error::Unseen) when a character of the prompt is not in a character vocabulary.
+    /// Those of [`writer`](Self::writer) and [`Writer::generate`].
     pub fn generate(
         &self,
         config: &GenerateConfig,
         write: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<String> {
-        generate(&self.model, &self.tokenizer, config, &self.device, write)
+        self.writer(config)?.generate(write)
+    }
+
+    /// Reads the prompt and makes ready what writes on from it: one text or thousands, drawn, searched for or chosen.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for a setting outside its range,
+    /// [`Error::Unseen`](crate::Error::Unseen) when a character of the prompt is not in a character vocabulary, and
+    /// [`Error::Pattern`](crate::Error::Pattern) for a pattern that cannot be used.
+    pub fn writer(&self, config: &GenerateConfig) -> Result<Writer<'_>> {
+        Writer::read(&self.model, &self.tokenizer, config, &self.device)
+    }
+
+    /// As [`writer`](Self::writer), on from a prompt that was read before, whatever the settings name.
+    ///
+    /// # Errors
+    /// As [`writer`](Self::writer).
+    pub fn writer_after(&self, prompt: Prompt, config: &GenerateConfig) -> Result<Writer<'_>> {
+        Writer::new(&self.model, &self.tokenizer, prompt, config, &self.device)
+    }
+
+    /// Reads a prompt; with the state after its beginning, only what is new of it.
+    ///
+    /// # Errors
+    /// [`Error::Unseen`](crate::Error::Unseen) as [`writer`](Self::writer),
+    /// [`Error::OtherPrompt`](crate::Error::OtherPrompt) when `begun` is not how it begins.
+    pub fn read(&self, text: &str, begun: Option<&Prompt>) -> Result<Prompt> {
+        Prompt::read(&self.model, &self.tokenizer, text, begun, &self.device)
+    }
+
+    /// Saves a prompt's state: a `.safetensors` file, written whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Train`](crate::Error::Train) when it cannot be written.
+    pub fn save_prompt(&self, prompt: &Prompt, path: impl AsRef<Path>) -> Result<()> {
+        prompt.save(path.as_ref(), &self.mark()?)
+    }
+
+    /// Loads a prompt's state.
+    ///
+    /// # Errors
+    /// [`Error::Train`](crate::Error::Train) when the file is missing or broken,
+    /// [`Error::PromptState`](crate::Error::PromptState) when it is of another model.
+    pub fn load_prompt(&self, path: impl AsRef<Path>) -> Result<Prompt> {
+        let model = &self.config.train.model;
+        Prompt::load(path.as_ref(), &self.mark()?, model, self.config.vocab_size, &self.device)
+    }
+
+    /// What this model is known by: its weights and its vocabulary.
+    fn mark(&self) -> Result<String> {
+        Prompt::mark(self.config.train.model.cell, &self.weights, &self.tokenizer)
     }
 
     /// Scores a text, read from its start to its end with the state carried on.

@@ -31,7 +31,8 @@ fn texts() -> Vec<String> {
             let trainer = Trainer::new(&corpus, config, &Device::Cpu).unwrap();
             for temperature in [0., 0.8] {
                 let prompt = "the quick".into();
-                let config = GenerateConfig { prompt, length: 150, temperature, ..GenerateConfig::default() };
+                let config = GenerateConfig { prompt, length: 150, ..GenerateConfig::default() }
+                    .temperature(temperature);
                 texts.push(trainer.generate(&config, |_| Continue(())).unwrap());
             }
         }

@@ -4,8 +4,8 @@
 use candle_core::{Device, Tensor};
 use gdl_tests::{Fixture, assert_bitwise, assert_close};
 use gdl_text::{
-    Cell, Corpus, Error, Event, GenerateConfig, Length, Level, ModelConfig, Split, Stemming, Streams,
-    TextModel, Tokenizer, TokenizerConfig, TrainConfig, Trainer,
+    Cell, Corpus, Error, Event, GenerateConfig, Length, Level, ModelConfig, SamplingConfig, Split, Stemming,
+    Streams, TextModel, Tokenizer, TokenizerConfig, TrainConfig, Trainer,
 };
 use gdl_train::{OnExisting, RunDir, Schedule};
 use std::ops::ControlFlow::{Break, Continue};
@@ -482,7 +482,8 @@ fn the_same_seed_writes_the_same() {
         }
         let write = |temperature: f64, seed: u64, top_k: Option<usize>| {
             let prompt = "The fox".to_string();
-            let config = GenerateConfig { prompt, length: 40, temperature, seed, top_k };
+            let sampling = SamplingConfig { top_k, ..SamplingConfig::new(temperature) };
+            let config = GenerateConfig { prompt, length: 40, sampling, seed, ..GenerateConfig::default() };
             let mut pieces = String::new();
             let text = trainer
                 .generate(&config, |piece| {
@@ -524,10 +525,16 @@ fn bad_prompts_and_settings() {
     let unseen = error(GenerateConfig { prompt: "The fox 東 é 東".into(), ..Default::default() });
     assert!(unseen.contains("'東' 'é';") && unseen.contains(" a b c "), "{unseen}");
     let base = GenerateConfig::default;
-    assert!(error(GenerateConfig { temperature: -0.1, ..base() }).contains("temperature"));
-    assert!(error(GenerateConfig { temperature: f64::NAN, ..base() }).contains("temperature"));
+    assert!(error(base().temperature(-0.1)).contains("temperature"));
+    assert!(error(base().temperature(f64::NAN)).contains("temperature"));
     assert!(error(GenerateConfig { length: 0, ..base() }).contains("length"));
-    assert!(error(GenerateConfig { top_k: Some(0), ..base() }).contains("top-k"));
+    assert!(
+        error(GenerateConfig {
+            sampling: SamplingConfig { top_k: Some(0), ..SamplingConfig::default() },
+            ..base()
+        })
+        .contains("top-k")
+    );
 }
 
 #[test]

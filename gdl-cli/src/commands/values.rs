@@ -29,6 +29,30 @@ pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A probability.
+pub(crate) fn probability(text: &str) -> Result<f64, String> {
+    match non_negative(text) {
+        Ok(x) if x <= 1.0 => Ok(x),
+        Ok(_) | Err(_) => Err("must lie between 0 and 1".to_string()),
+    }
+}
+
+/// A probability above zero.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    match probability(text) {
+        Ok(x) if x > 0.0 => Ok(x),
+        Ok(_) | Err(_) => Err("must be more than 0 and at most 1".to_string()),
+    }
+}
+
+/// A finite number.
+pub(crate) fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() => Ok(x),
+        Ok(_) | Err(_) => Err("not a number".to_string()),
+    }
+}
+
 /// A whole number of 1 or more.
 pub(crate) fn count(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
@@ -99,6 +123,12 @@ mod tests {
         for text in ["4", "GB", "", "-1GB", "0MB", "4 apples", "nanGB", "infGB", "1e30GB", "0.1B", "4GBs"] {
             assert!(bytes(text).is_err(), "{text}");
         }
+        assert!(
+            share("0").is_err()
+                && share("1.5").is_err()
+                && (share("1"), probability("0")) == (Ok(1.0), Ok(0.0))
+        );
+        assert!(finite("inf").is_err() && finite("-2").is_ok());
         assert!(positive("0").is_err() && non_negative("nan").is_err() && fraction("1").is_err());
     }
 }

@@ -15,4 +15,5 @@ mod pix2pix;
 mod report;
 mod scores;
 mod text;
+mod text_writing;
 mod usage;

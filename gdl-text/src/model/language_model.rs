@@ -114,11 +114,11 @@ impl LanguageModel {
         self.head.forward(features)
     }
 
-    /// What reads on from a state of one row, token by token, without a graph; none where there is no such thing, and
+    /// What reads on from a state, token by token, without a graph; none where there is no such thing, and
     /// [`forward`](Self::forward) has to do.
     ///
     /// # Errors
-    /// When the state is that of another model or of several rows.
+    /// When the state is that of another model.
     pub fn stepper(&self, state: &State) -> Result<Option<Stepper>> {
         self.layers.stepper(&self.embedding, &self.head, state)
     }

@@ -1,6 +1,7 @@
 mod config;
 mod spacing;
 mod stream;
+mod vocabulary;
 
 pub use config::{Level, Stemming, TokenizerConfig};
 pub use stream::StreamDecoder;
@@ -205,6 +206,11 @@ impl Tokenizer {
     /// A decoder that takes one id at a time.
     pub fn stream(&self) -> StreamDecoder<'_> {
         StreamDecoder::new(self)
+    }
+
+    /// A decoder in the midst of a text.
+    fn stream_in(&self, context: usize) -> StreamDecoder<'_> {
+        StreamDecoder::in_context(self, context)
     }
 
     /// The characters of a text that a character-level vocabulary does not have, each once; none for words.

@@ -8,6 +8,29 @@ pub(super) struct Spacing {
 }
 
 impl Spacing {
+    /// How many different ones there are.
+    pub(super) const CONTEXTS: usize = 3;
+
+    /// That of a number below [`CONTEXTS`](Self::CONTEXTS): at the start of a line, behind a token that takes the next one
+    /// without a space, and behind any other.
+    pub(super) fn from_context(context: usize) -> Self {
+        Self { started: context > 0, glued: context == 1 }
+    }
+
+    /// The number of this one.
+    pub(super) fn context(&self) -> usize {
+        match (self.started, self.glued) {
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => 2,
+        }
+    }
+
+    /// The space before the next token is there already.
+    pub(super) fn glue(&mut self) {
+        self.glued = true;
+    }
+
     /// What belongs before `token`: a space or nothing.
     pub(super) fn place(&mut self, token: &str) -> &'static str {
         if token == "\n" {

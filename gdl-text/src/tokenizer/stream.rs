@@ -29,6 +29,20 @@ impl<'a> StreamDecoder<'a> {
         Self { tokenizer, spacing: Spacing::default() }
     }
 
+    pub(super) fn in_context(tokenizer: &'a Tokenizer, context: usize) -> Self {
+        Self { tokenizer, spacing: Spacing::from_context(context) }
+    }
+
+    /// What the text so far means for how the next token is printed; see [`Vocabulary`](crate::sampling::Vocabulary).
+    pub fn context(&self) -> usize {
+        self.spacing.context()
+    }
+
+    /// The text so far ends in a space: the next word brings none.
+    pub(crate) fn after_space(&mut self) {
+        self.spacing.glue();
+    }
+
     /// The text that the next id adds.
     ///
     /// # Errors

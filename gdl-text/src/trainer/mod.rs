@@ -7,10 +7,10 @@ pub(crate) use weights::Average;
 use weights::{optimizer, start_within};
 
 use crate::eval::{bits_per_char, evaluate};
-use crate::generate::generate;
 use crate::reading::Reading;
 use crate::{
     Corpus, Error, EvalReport, GenerateConfig, LanguageModel, Length, Result, State, Tokenizer, TrainConfig,
+    Writer,
 };
 use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
@@ -41,8 +41,8 @@ use std::ops::ControlFlow;
 ///     trainer.step()?;
 /// }
 /// assert!(trainer.validate()?.is_some_and(|valid| valid.perplexity < 1.5));
-/// let config = GenerateConfig { prompt: "do re ".into(), temperature: 0.0, length: 6, ..Default::default() };
-/// assert_eq!(trainer.generate(&config, |_| Continue(()))?, "mi fa ");
+/// let config = GenerateConfig { prompt: "do re ".into(), length: 6, ..Default::default() };
+/// assert_eq!(trainer.generate(&config.temperature(0.0), |_| Continue(()))?, "mi fa ");
 /// # Ok::<(), gdl_text::Error>(())
 /// ```
 #[derive(Debug)]
@@ -271,7 +271,7 @@ impl Trainer {
         config: &GenerateConfig,
         write: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<String> {
-        generate(self.view(), &self.tokenizer, config, &self.device, write)
+        Writer::read(self.view(), &self.tokenizer, config, &self.device)?.generate(write)
     }
 
     /// Writes a sample after every so many steps of [`run`](Self::run), which come as [`Event::Sample`](crate::Event::Sample);

@@ -49,7 +49,7 @@ pub(super) fn generate(hidden: usize, length: usize, device: &Device) -> Result<
     let corpus = Corpus::from_text("random characters", text.collect::<String>())?;
     let config = TrainConfig { model: ModelConfig::new(Cell::Lstm, hidden, 2), ..TrainConfig::default() };
     let trainer = Trainer::new(&corpus, config, device)?;
-    let config = GenerateConfig { length, temperature: 0.8, ..GenerateConfig::default() };
+    let config = GenerateConfig { length, ..GenerateConfig::default() }.temperature(0.8);
     Ok(Box::new(move || {
         trainer.generate(&config, |_| Continue(()))?;
         Ok(())

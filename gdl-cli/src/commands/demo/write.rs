@@ -61,8 +61,8 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     for temperature in TEMPERATURES {
         // After an empty line comes a title.
         let prompt = "\n\n".to_string();
-        let config =
-            GenerateConfig { prompt, length: 260, temperature, seed: demo.seed, ..GenerateConfig::default() };
+        let config = GenerateConfig { prompt, length: 260, seed: demo.seed, ..GenerateConfig::default() };
+        let config = config.temperature(temperature);
         let text = trainer.generate(&config, |_| ControlFlow::Continue(()))?;
         let _ = writeln!(fables, "--- temperature {temperature} ---\n{}\n", text.trim());
         page.passage(&format!("temperature {temperature}"), &text);

@@ -2,6 +2,8 @@
 
 mod eval;
 mod generate;
+mod interactive;
+mod sampling;
 mod train;
 
 pub(super) use train::TrainingBar;
@@ -21,7 +23,7 @@ pub(crate) enum TextCommand {
     /// Loss, perplexity and bits per character of a trained model on a text
     Eval(eval::EvalArgs),
     /// Write with a trained model
-    Generate(generate::GenerateArgs),
+    Generate(Box<generate::GenerateArgs>),
 }
 
 /// Runs `gdl text …`.
