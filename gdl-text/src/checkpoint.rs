@@ -44,6 +44,19 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// Checks that a text is the one that the run learns from.
+    pub(crate) fn check_corpus(&self, corpus: &Corpus) -> Result<()> {
+        let mark = CorpusMark::new(corpus);
+        if (mark.bytes, &mark.fnv1a) != (self.corpus.bytes, &self.corpus.fnv1a) {
+            let message = format!(
+                "the run was trained on {} ({} bytes, FNV-1a {}), and this text has {} bytes, FNV-1a {}",
+                self.corpus.origin, self.corpus.bytes, self.corpus.fnv1a, mark.bytes, mark.fnv1a
+            );
+            return Err(Error::Mismatch { origin: mark.origin, message });
+        }
+        Ok(())
+    }
+
     /// Reads the run's tokenizer, and checks that it is that of the weights.
     pub(crate) fn tokenizer(&self, run: &RunDir) -> Result<Tokenizer> {
         let path = tokenizer_path(run.path());
@@ -133,14 +146,7 @@ impl Trainer {
     /// is another, or the tokenizer does not fit the weights.
     pub fn resume(run: &RunDir, corpus: &Corpus, length: Option<Length>, device: &Device) -> Result<Self> {
         let config = RunConfig::read(run)?;
-        let mark = CorpusMark::new(corpus);
-        if (mark.bytes, &mark.fnv1a) != (config.corpus.bytes, &config.corpus.fnv1a) {
-            let message = format!(
-                "the run was trained on {} ({} bytes, FNV-1a {}), and this text has {} bytes, FNV-1a {}",
-                config.corpus.origin, config.corpus.bytes, config.corpus.fnv1a, mark.bytes, mark.fnv1a
-            );
-            return Err(Error::Mismatch { origin: mark.origin, message });
-        }
+        config.check_corpus(corpus)?;
         let tokenizer = config.tokenizer(run)?;
         let checkpoint = run.load_checkpoint(device)?;
         let progress: Progress = checkpoint.state()?;

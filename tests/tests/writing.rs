@@ -256,3 +256,26 @@ fn a_text_is_chosen_token_by_token() {
     let writer = chars.writer(&config("", 9)).unwrap();
     assert!(matches!(writer.session().unwrap().write("東"), Err(Error::Unseen { .. })));
 }
+
+#[test]
+fn copied_passages_are_found() {
+    for level in [Level::Char, Level::Word] {
+        let corpus = Corpus::fables().unwrap();
+        let (model, _dir) = fables(level);
+        let parts = corpus.split(&model.config().train.split).unwrap();
+        // A passage of whole words, after something that the fables have not.
+        let from = parts.train.find(" the ").unwrap() + 1;
+        let passage = &parts.train[from..from + parts.train[from..].find('.').unwrap()];
+        let text = format!("xxq {passage} qqx");
+        let report = model.copies(&[text.as_str(), "qqqq", ""], &corpus).unwrap();
+        let found = &report.samples[0];
+        assert!(found.passage.to_lowercase().contains(&passage.to_lowercase()), "{found:?}");
+        assert!(
+            found.copied < found.tokens && found.copied >= model.tokenizer().encode(passage).unwrap().len()
+        );
+        assert!(report.samples[1].copied <= 1 && report.samples[2].copied == 0 && report.samples.len() == 3);
+        assert!(!report.held_out.is_empty() && report.held_out.iter().all(|text| text.copied <= text.tokens));
+        let other = Corpus::from_text("other", "something else").unwrap();
+        assert!(matches!(model.copies(&[""], &other), Err(Error::Mismatch { .. })));
+    }
+}

@@ -191,3 +191,34 @@ fn a_text_is_chosen_at_the_keyboard() {
     assert_eq!(text, "the\n");
     dir.misused("text generate chars --interactive --samples 3", &["--interactive", "--samples"]);
 }
+
+#[test]
+fn what_is_copied_shows() {
+    let dir = trained();
+    for run in ["chars", "words"] {
+        let table = dir.succeeds(&format!("text report {run} --samples 5 --length 20")).stdout;
+        assert_eq!(table.lines().count(), 1 + 5 + 2, "{table}");
+        assert!(table.contains("copied") && table.contains("held-out text: "), "{table}");
+        let lines = json(
+            &dir.succeeds(&format!("text report {run} corpus.txt --samples 5 --length 20 --json")).stdout,
+        );
+        assert_eq!(lines.iter().filter(|line| line["kind"] == "sample").count(), 5);
+        for line in &lines {
+            assert!(line["copied"].as_u64() <= line["tokens"].as_u64() && line["passage"].is_string());
+        }
+    }
+    // A passage of the corpus behind something else, and samples that were written before.
+    dir.write("known.txt", "xxx But the crow, who knew the fox, said nothing xxx");
+    let known = json(&dir.succeeds("text report chars --from known.txt --json").stdout);
+    assert_eq!(known[0]["passage"], "But the crow, who knew the fox, said nothing ");
+    let samples = dir.succeeds("text generate chars --samples 3 --length 30 --json").stdout;
+    dir.write("samples.jsonl", &samples);
+    let reports = |args: &str| dir.succeeds(&format!("text report chars {args} --json")).stdout;
+    assert_eq!(reports("--from samples.jsonl"), reports("--samples 3 --length 30"));
+
+    dir.write("broken.jsonl", "{\"text\": \"a\"}\n{}\n");
+    dir.fails("text report chars --from broken.jsonl", &["broken.jsonl", "line 2"]);
+    dir.fails("text report chars --from gone.txt", &["gone.txt"]);
+    dir.fails("text report chars known.txt", &["known.txt", "corpus.txt"]);
+    dir.misused("text report chars --from known.txt --samples 2", &["--from", "--samples"]);
+}

@@ -3,6 +3,7 @@
 mod eval;
 mod generate;
 mod interactive;
+mod report;
 mod sampling;
 mod train;
 
@@ -24,6 +25,8 @@ pub(crate) enum TextCommand {
     Eval(eval::EvalArgs),
     /// Write with a trained model
     Generate(Box<generate::GenerateArgs>),
+    /// Write with a trained model, and show how much of that stands in its training text word for word
+    Report(Box<report::ReportArgs>),
 }
 
 /// Runs `gdl text …`.
@@ -32,6 +35,7 @@ pub(crate) fn run(command: &TextCommand, context: &Context) -> Result<()> {
         TextCommand::Train(args) => train::train(args, context),
         TextCommand::Eval(args) => eval::eval(args, context),
         TextCommand::Generate(args) => generate::generate(args, context),
+        TextCommand::Report(args) => report::report(args, context),
     }
 }
 
