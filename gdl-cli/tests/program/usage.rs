@@ -3,7 +3,7 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 14] = [
+const FLAGS: [(&str, &[&str]); 15] = [
     ("bench", &["JOB", "--list", "--runs", "--warmup", "--json"]),
     ("demo", &["--out", "--seed"]),
     (

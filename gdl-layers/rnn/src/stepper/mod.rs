@@ -70,8 +70,11 @@ struct Lane {
     head: Vec<f32>,
 }
 
-/// A layer, what it is multiplied with its input by, and the state of all rows.
-type Built<'a> = (&'a Tensor, Layer, (Vec<f32>, Vec<f32>));
+/// h and c of a layer, each (rows, size).
+type Rows = (Vec<f32>, Vec<f32>);
+
+/// The weight of a layer's input, the layer, and the state of all rows.
+type Built<'a> = (&'a Tensor, Layer, Rows);
 
 impl Stepper {
     /// A stepper that goes on from a state of one row or of several, or with one row from zeros.
@@ -165,7 +168,7 @@ impl Stepper {
     }
 
     /// Cuts the rows of a state, (rows, size) of each layer, into lanes.
-    fn lay_out(&mut self, states: Vec<(Vec<f32>, Vec<f32>)>) {
+    fn lay_out(&mut self, states: Vec<Rows>) {
         let Self { weights, lanes, rows, logits } = self;
         let sizes: Vec<usize> = weights.layers.iter().map(|layer| layer.size.max(1)).collect();
         *rows = states.first().map_or(0, |(h, _)| h.len() / sizes[0]);
@@ -179,11 +182,10 @@ impl Stepper {
                 true => Vec::new(),
                 false => state[from * size..to * size].to_vec(),
             };
-            let memory = |((layer, (h, c)), &size): ((&Layer, &(Vec<f32>, Vec<f32>)), &usize)| {
-                layer.memory(cut(h, size), cut(c, size))
-            };
+            let layers = weights.layers.iter().zip(&states).zip(&sizes);
+            let memories = layers.map(|((layer, (h, c)), &size)| layer.memory(cut(h, size), cut(c, size)));
             lanes.push(Lane {
-                memories: weights.layers.iter().zip(&states).zip(&sizes).map(memory).collect(),
+                memories: memories.collect(),
                 vectors: vec![0.; (to - from) * weights.features],
                 head: vec![0.; (to - from) * weights.head.columns()],
             });
