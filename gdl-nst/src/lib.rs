@@ -3,6 +3,7 @@
 mod colour;
 mod config;
 mod error;
+mod flow;
 mod kinds;
 mod layer;
 mod losses;
@@ -16,6 +17,7 @@ mod transfer;
 pub use colour::{luma, match_colours, with_chroma_of};
 pub use config::NstConfig;
 pub use error::{Error, Result};
+pub use flow::Flow;
 pub use kinds::{Init, KeepColour, OptimizerKind, Statistics, TotalVariation};
 pub use layer::Layer;
 pub use losses::{
