@@ -18,6 +18,13 @@ pub struct NstConfig {
     pub tv_weight: f64,
     /// Weight of the histogram loss; 0.
     pub histogram_weight: f64,
+    /// Weight of the temporal loss in the frames of a film but the first ([`Series`](crate::Series)); 2,000.
+    pub temporal_weight: f64,
+    /// Steps for each frame of a film but the first, which go out from the frame before, at the final size alone; 60.
+    pub frame_steps: usize,
+    /// [`learning_rate`](Self::learning_rate) of Adam for those frames; 0.01. They are nearly done when they start, and a rate for
+    /// pictures that are not would stir them up.
+    pub frame_learning_rate: f64,
     /// Which total variation; the squared one by default.
     pub tv: TotalVariation,
     /// Which statistics make the style; by default mean and covariance, compared by their Wasserstein-2 distance.
@@ -95,6 +102,9 @@ impl Default for NstConfig {
             style_weight: 30.0,
             tv_weight: 2.0,
             histogram_weight: 0.0,
+            temporal_weight: 2000.0,
+            frame_steps: 60,
+            frame_learning_rate: 0.01,
             tv: TotalVariation::Squared,
             statistics: Statistics::Wasserstein,
             style_levels: 1,
@@ -170,12 +180,15 @@ impl NstConfig {
             ("style_weight", self.style_weight),
             ("tv_weight", self.tv_weight),
             ("histogram_weight", self.histogram_weight),
+            ("temporal_weight", self.temporal_weight),
             ("mask_feather", self.mask_feather),
         ] {
             within(key, x, x >= 0.0, "of 0 or more")?;
         }
         let (rate, factor) = (self.learning_rate.unwrap_or(1.0), self.scale_factor);
         within("learning_rate", rate, rate > 0.0, "above 0")?;
+        let frame_rate = self.frame_learning_rate;
+        within("frame_learning_rate", frame_rate, frame_rate > 0.0, "above 0")?;
         within("style_scale", self.style_scale, self.style_scale > 0.0, "above 0")?;
         within("scale_factor", factor, factor >= 1.01, "of 1.01 or more")?;
         within("mask_feather", self.mask_feather, self.mask_feather <= 1.0, "of at most 1")?;
@@ -187,6 +200,7 @@ impl NstConfig {
             ("size", self.size),
             ("min_size", self.min_size),
             ("steps", self.steps),
+            ("frame_steps", self.frame_steps),
             ("style_levels", self.style_levels),
             ("lbfgs_history", self.lbfgs_history),
             ("iterations", self.iterations.unwrap_or(1)),

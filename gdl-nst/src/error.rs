@@ -55,10 +55,18 @@ pub enum Error {
         /// How often it was retried.
         retries: usize,
     },
+    /// A style cache that is damaged, or was made with other settings than it is used with.
+    #[error("{origin}: {message}; make it anew from the picture")]
+    StyleCache {
+        /// The file, or what stands for it.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
     /// A saved state that does not belong to these pictures or settings, or is damaged.
     #[error("the saved state of a style transfer does not fit: {0}")]
     State(String),
-    /// The optimizer's state.
+    /// The optimizer's state, or a file of tensors.
     #[error(transparent)]
     Optimizer(#[from] gdl_train::Error),
     /// Taps and weights of the network.

@@ -11,6 +11,7 @@ mod objective;
 mod plan;
 mod report;
 mod scale;
+mod style_cache;
 mod style_picture;
 mod transfer;
 
@@ -22,14 +23,15 @@ pub use kinds::{Init, KeepColour, OptimizerKind, Statistics, TotalVariation};
 pub use layer::Layer;
 pub use losses::{
     Gaussian, content_loss, covariance_loss, histogram_loss, mean_and_covariance, mean_std_loss,
-    place_weighted, quantiles, style_loss, tv_l1_loss, tv_loss, tv_nine_point_loss, wasserstein_loss,
-    with_unit_gradient,
+    place_weighted, quantiles, style_loss, temporal_loss, tv_l1_loss, tv_loss, tv_nine_point_loss,
+    wasserstein_loss, with_unit_gradient,
 };
 pub use objective::{Objective, TileReport};
 pub use plan::{Plan, ScalePlan, plan};
 pub use report::{LayerLoss, LossKind, LossWeights, Losses};
 pub use scale::Scale;
-pub use style_picture::Style;
-pub use transfer::{StepReport, StyleTransfer, TransferProgress, TransferState};
+pub use style_cache::StyleCache;
+pub use style_picture::{Style, StyleSource};
+pub use transfer::{Frame, Series, StepReport, StyleTransfer, TransferProgress, TransferState};
 
 pub mod builtin;

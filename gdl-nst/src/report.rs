@@ -14,6 +14,9 @@ pub struct LossWeights {
     pub tv: f64,
     /// Of the histogram loss.
     pub histogram: f64,
+    /// Of the temporal loss, which only the later frames of a film have.
+    #[serde(default)]
+    pub temporal: f64,
 }
 
 /// The losses of one picture, without their weights.
@@ -27,7 +30,10 @@ pub struct Losses {
     pub tv: f64,
     /// The histogram loss.
     pub histogram: f64,
-    /// The sum of the four, each times its weight: what is minimised.
+    /// The temporal loss; 0 but in the later frames of a film.
+    #[serde(default)]
+    pub temporal: f64,
+    /// The sum of them, each times its weight: what is minimised.
     pub total: f64,
     /// What content, style and histogram loss are made of. A loss of weight 0 has none.
     pub layers: Vec<LayerLoss>,
@@ -69,6 +75,7 @@ impl NstConfig {
             style: self.style_weight,
             tv: self.tv_weight,
             histogram: self.histogram_weight,
+            temporal: self.temporal_weight,
         }
     }
 
@@ -79,6 +86,7 @@ impl NstConfig {
             style_weight: weights.style,
             tv_weight: weights.tv,
             histogram_weight: weights.histogram,
+            temporal_weight: weights.temporal,
             ..self.clone()
         }
     }

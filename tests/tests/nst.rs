@@ -178,7 +178,7 @@ fn a_loss_that_is_not_finite_names_the_step_and_keeps_the_picture() {
         let mut transfer = StyleTransfer::new(&config, &small_weights(), &content, &styles).unwrap();
         transfer.step().unwrap();
         let good = transfer.image().unwrap();
-        let weights = LossWeights { content: 1.0, style: 1e39, tv: 1.0, histogram: 0.0 };
+        let weights = LossWeights { content: 1.0, style: 1e39, tv: 1.0, histogram: 0.0, temporal: 0.0 };
         transfer.set_weights(weights).unwrap();
         let error = transfer.step().unwrap_err().to_string();
         assert!(error.contains("step 2") && error.contains("try"), "{error}");

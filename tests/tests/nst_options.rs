@@ -314,7 +314,7 @@ fn weights_change_between_steps_and_layers_can_be_read() {
     let (content, styles) = (draw(16, 24, 1), [draw(16, 16, 2).into()]);
     let mut transfer = StyleTransfer::new(&quick(), &weights(), &content, &styles).unwrap();
     transfer.step().unwrap();
-    let changed = LossWeights { content: 0.0, style: 5.0, tv: 0.5, histogram: 0.0 };
+    let changed = LossWeights { content: 0.0, style: 5.0, tv: 0.5, histogram: 0.0, temporal: 0.0 };
     transfer.set_weights(changed).unwrap();
     assert_eq!(transfer.weights(), changed);
     // The change outlives a scale.
@@ -365,7 +365,7 @@ fn the_pull_of_a_weight_is_the_same_at_every_size() {
         let image = Var::from_tensor(&tiled(&x).unsqueeze(0).unwrap()).unwrap();
         [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]].map(|w| {
             let [content, style, tv, histogram] = w;
-            objective.set_weights(LossWeights { content, style, tv, histogram });
+            objective.set_weights(LossWeights { content, style, tv, histogram, temporal: 0.0 });
             let (losses, grads) = objective.gradients(&image).unwrap();
             let pull = grads.get(&image).unwrap().abs().unwrap().sum_all().unwrap();
             (losses.total, pull.to_scalar::<f64>().unwrap())

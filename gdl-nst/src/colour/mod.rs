@@ -3,9 +3,10 @@ mod luma;
 pub(crate) use luma::luma_like;
 pub use luma::{luma, with_chroma_of};
 
-use crate::Style;
+use crate::{Style, StyleSource};
 use candle_core::{DType, Device, Result, Tensor};
 use gdl_train::SharedRng;
+use serde::{Deserialize, Serialize};
 
 /// The picture with the mean and the covariance of another's colours.
 ///
@@ -26,7 +27,8 @@ pub fn match_colours(picture: &Tensor, palette: &Tensor) -> Result<Tensor> {
 type Matrix = [[f64; 3]; 3];
 
 /// Mean and covariance of colours.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Palette {
     mean: [f64; 3],
     covariance: Matrix,
@@ -54,11 +56,20 @@ impl Palette {
         Ok(Self { mean, covariance })
     }
 
+    /// Whether a picture can have these colours.
+    pub(crate) fn is_sound(&self) -> bool {
+        let within = |x: &f64| x.is_finite() && x.abs() <= 1.0;
+        self.mean.iter().chain(self.covariance.iter().flatten()).all(within)
+    }
+
     /// Of all the styles' pixels together, each style counting by its weight.
     pub(crate) fn of_styles(styles: &[Style]) -> Result<Self> {
         let sum: f64 = styles.iter().map(|s| s.weight).sum();
-        let parts =
-            styles.iter().map(|s| Ok((s.weight / sum, Self::of(&s.image)?))).collect::<Result<Vec<_>>>()?;
+        let own = |style: &Style| match &style.source {
+            StyleSource::Picture(image) => Self::of(image),
+            StyleSource::Cache(cache) => Ok(cache.palette()),
+        };
+        let parts = styles.iter().map(|s| Ok((s.weight / sum, own(s)?))).collect::<Result<Vec<_>>>()?;
         let mean: [f64; 3] = std::array::from_fn(|i| parts.iter().map(|(w, p)| w * p.mean[i]).sum());
         let covariance = std::array::from_fn(|i| {
             std::array::from_fn(|j| {
@@ -71,7 +82,12 @@ impl Palette {
 
     /// The picture with this mean and covariance, clamped to [0, 1].
     pub(crate) fn recolour(&self, picture: &Tensor) -> Result<Tensor> {
-        let own = Self::of(picture)?;
+        self.recolour_from(&Self::of(picture)?, picture)
+    }
+
+    /// The picture changed in the way that gives pictures with the colours `own` this mean and covariance, clamped to
+    /// [0, 1].
+    pub(crate) fn recolour_from(&self, own: &Self, picture: &Tensor) -> Result<Tensor> {
         let map = product(&cholesky(self.covariance), &inverse(&cholesky(own.covariance)));
         mapped(picture, &map, own.mean, self.mean)
     }

@@ -7,6 +7,7 @@ mod moments;
 mod normalised;
 mod roots;
 mod style;
+mod temporal;
 mod tv;
 
 pub use content::content_loss;
@@ -24,6 +25,7 @@ pub use moments::{mean_and_covariance, place_weighted};
 pub use normalised::with_unit_gradient;
 pub use style::style_loss;
 pub(crate) use style::style_loss_of;
+pub use temporal::temporal_loss;
 pub use tv::{tv_l1_loss, tv_loss, tv_nine_point_loss};
 
 use candle_core::{DType, Result, Tensor};

@@ -1,13 +1,19 @@
 mod contents;
 mod levels;
+mod measured;
 mod network;
+mod previous;
 mod region;
 mod target;
+mod targets;
 mod terms;
 mod tiles;
 
 pub(crate) use contents::is_kept;
 pub(crate) use levels::least_side;
+pub(crate) use measured::Measured;
+pub(crate) use previous::Previous;
+pub(crate) use targets::StyleTargets;
 pub use tiles::TileReport;
 pub(crate) use tiles::{Sight, Tile, Watch, grid};
 
@@ -19,16 +25,16 @@ use contents::Contents;
 use gdl_vgg::{Preprocess, Tap, Vgg, VggWeights};
 use levels::levels;
 use network::{Network, at};
-use region::{Maker, Region};
+use region::Region;
 use terms::Term;
 use tiles::Tiling;
 
 /// What is minimised at one size: the targets taken from content and styles, and the weights of the losses.
 ///
-/// `total = content_weight * content + style_weight * style + histogram_weight * histogram + tv_weight * tv`; each of the first
-/// three is the mean over its layers, by their weights (style: over the levels of the picture too), of
-/// [`content_loss`](crate::content_loss), of the loss of the chosen [`Statistics`](crate::Statistics), and of
-/// [`histogram_loss`](crate::histogram_loss).
+/// `total = content_weight * content + style_weight * style + histogram_weight * histogram + tv_weight * tv`, and in a film
+/// `+ temporal_weight * temporal`; each of the first three is the mean over its layers, by their weights (style: over the levels
+/// of the picture too), of [`content_loss`](crate::content_loss), of the loss of the chosen
+/// [`Statistics`](crate::Statistics), and of [`histogram_loss`](crate::histogram_loss).
 ///
 /// The statistics of several styles are mixed with their weights, where they share a place; a style with a mask has a
 /// style loss of its own, of the features under the mask.
@@ -43,6 +49,7 @@ pub struct Objective {
     least: usize,
     weights: LossWeights,
     tiles: Option<Tiling>,
+    previous: Option<Previous>,
 }
 
 /// The losses of a picture, and what to differentiate for the gradient.
@@ -78,7 +85,8 @@ impl Objective {
     ///
     /// # Shape
     /// `content` (1, 3, H, W); each style (3, H', W'), any size; RGB in [0, 1], of the network's type and device. Masks
-    /// are stretched over the content.
+    /// are stretched over the content. A [`StyleCache`](crate::StyleCache) must hold one size, as
+    /// [`StyleCache::at`](crate::StyleCache::at) gives it.
     ///
     /// # Errors
     /// When there is no style, or no weight among them; when a picture is too small for the taps; when a mask is
@@ -118,7 +126,7 @@ impl Objective {
         if side == 0 {
             return Err(Error::Setting { key: "tile", message: "must be at least 1, not 0".to_string() });
         }
-        Self::build(config, weights, vgg, (content, styles), Some(Tiling::new(side)))
+        Self::build(config, weights, vgg, (content, styles), Some(side))
     }
 
     fn build(
@@ -126,43 +134,55 @@ impl Objective {
         weights: &VggWeights,
         vgg: Vgg,
         (content, styles): (&Tensor, &[Style]),
-        tiles: Option<Tiling>,
+        side: Option<usize>,
     ) -> Result<Self> {
-        let sum: f64 = styles.iter().map(|s| s.weight).sum();
-        if !sum.is_finite() || sum <= 0.0 || styles.iter().any(|s| s.weight < 0.0) {
-            let weights: Vec<_> = styles.iter().map(|s| s.weight).collect();
-            let message = format!(
-                "there must be a style, with weights of 0 or more and one above 0; they are {weights:?}"
-            );
-            return Err(Error::Setting { key: "styles", message });
-        }
-        let preprocess = weights.preprocess().clone();
-        let network = Network { vgg: &vgg, preprocess: &preprocess };
+        styles.iter().filter_map(Style::cache).try_for_each(|cache| cache.check(config, weights))?;
         let ((_, _, h, w), dtype) = (content.dims4()?, content.dtype());
+        let targets = Self::targets(config, weights, &vgg, ((h, w), dtype), styles, side)?;
+        Self::with_targets(config, weights, vgg, (content, targets), side)
+    }
+
+    /// [`Objective::new`], or in tiles of that side, with the styles' targets already taken.
+    pub(crate) fn with_targets(
+        config: &NstConfig,
+        weights: &VggWeights,
+        vgg: Vgg,
+        (content, targets): (&Tensor, StyleTargets),
+        side: Option<usize>,
+    ) -> Result<Self> {
+        let (tiles, preprocess) = (side.map(Tiling::new), weights.preprocess().clone());
+        let network = Network { vgg: &vgg, preprocess: &preprocess };
         let content = Contents::new(network, config.content_layers_of(weights), content, tiles.as_ref())?;
-        let style_layers = config.style_layers_of(weights);
-        let maker = Maker {
-            config,
-            network,
-            style_layers: &style_layers,
-            histogram_layers: &config.histogram_layers_of(weights),
-            size: (h, w),
-            dtype,
-            tiles: tiles.as_ref(),
-        };
-        let regions = maker.regions(styles)?;
-        let least = least_side(style_layers.iter().map(|l| l.tap));
+        let least = least_side(config.style_layers_of(weights).iter().map(|l| l.tap));
         Ok(Self {
             tv: config.tv,
             unit_gradients: config.normalize_gradients,
             content,
-            regions,
+            regions: targets.regions,
             least,
             weights: config.loss_weights(),
             vgg,
             preprocess,
             tiles,
+            previous: None,
         })
+    }
+
+    /// With the frame before, which the temporal loss compares with.
+    ///
+    /// # Shape
+    /// `image`, what was painted there and moved along, (1, 3, H, W), RGB in [0, 1]; `known` (1, 1, H, W), 1 where the
+    /// motion is known and 0 elsewhere; H and W those of the content.
+    ///
+    /// # Errors
+    /// When they have another shape.
+    pub fn with_previous(self, image: &Tensor, known: &Tensor) -> Result<Self> {
+        let (_, _, h, w) = image.dims4()?;
+        Ok(self.after(Some(Previous::new(image.detach(), known.detach(), (h, w))?)))
+    }
+
+    pub(crate) fn after(self, previous: Option<Previous>) -> Self {
+        Self { previous, ..self }
     }
 
     /// The weights of the losses.
@@ -198,6 +218,7 @@ impl Objective {
         if self.weights.tv > 0.0 {
             sum.losses.tv = sum.term(image, self.weights.tv, |x| self.tv.loss(x))?;
         }
+        self.add_temporal(&mut sum, image)?;
         Ok((self.with_total(sum.losses), sum.slope))
     }
 
@@ -224,9 +245,17 @@ impl Objective {
         levels(image, self.least).take(count).collect()
     }
 
+    fn add_temporal(&self, sum: &mut Sum, image: &Tensor) -> candle_core::Result<()> {
+        if let Some(previous) = self.previous.as_ref().filter(|_| self.weights.temporal > 0.0) {
+            sum.losses.temporal = sum.term(image, self.weights.temporal, |x| previous.loss(x))?;
+        }
+        Ok(())
+    }
+
     fn with_total(&self, mut l: Losses) -> Losses {
         let w = &self.weights;
         l.total = w.content * l.content + w.style * l.style + w.histogram * l.histogram + w.tv * l.tv;
+        l.total += w.temporal * l.temporal;
         l
     }
 

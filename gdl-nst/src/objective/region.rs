@@ -1,8 +1,8 @@
-use super::levels::{least_side, levels};
-use super::network::{Features, Network, at};
-use super::target::{Target, add_share};
-use super::tiles::{Gather, Tiling};
-use crate::losses::{quantiles, value};
+use super::measured::Measured;
+use super::network::Network;
+use super::target::Target;
+use super::tiles::Tiling;
+use crate::losses::value;
 use crate::{Error, Layer, NstConfig, Result, Style};
 use candle_core::{DType, Device, Tensor};
 use gdl_conv::{Conv2dParams, Pad, PadMode, conv2d, pad2d};
@@ -74,57 +74,15 @@ impl Maker<'_> {
 
     fn region(&self, styles: &[&Style], share: f64, mask: Option<&Tensor>) -> Result<Region> {
         let Self { config, style_layers, histogram_layers, .. } = *self;
-        let sum: f64 = styles.iter().map(|s| s.weight).sum();
-        let taps: Vec<Tap> = style_layers.iter().map(|l| l.tap).collect();
-        let least = least_side(taps.iter().copied());
-        let mut mixes = vec![vec![Vec::new(); taps.len()]; config.style_levels];
-        let mut histograms = vec![Vec::new(); histogram_layers.len()];
-        for style in styles {
-            let part = style.weight / sum;
-            let picture = style.image.unsqueeze(0)?;
-            for (level, image) in mixes.iter_mut().zip(levels(&picture, least)) {
-                for (mix, moments) in level.iter_mut().zip(self.moments(&image?, &taps)?) {
-                    add_share(mix, &config.statistics.mixable(&moments)?, part)?;
-                }
-            }
-            let taps = histogram_layers.iter().map(|l| l.tap);
-            let features = self.maps(&picture, taps.clone())?;
-            for (mix, tap) in histograms.iter_mut().zip(taps) {
-                // Quantiles mixed are those of the distribution between, not of one with several humps.
-                add_share(mix, &[quantiles(at(&features, tap)?)?], part)?;
-            }
-        }
-        // A level that some style is too small for is left out.
-        mixes.retain(|level: &Vec<Vec<Tensor>>| level.iter().all(|tap| !tap.is_empty()));
+        let Measured { levels, histograms, .. } = self.mixed(styles)?;
         let target = |(layer, parts): (&Layer, &Vec<Tensor>)| Ok((*layer, config.statistics.target(parts)?));
-        let style = mixes
+        let style = levels
             .iter()
             .map(|level| style_layers.iter().zip(level).map(target).collect())
             .collect::<Result<Vec<_>>>()?;
-        let histograms = histogram_layers.iter().copied().zip(histograms.into_iter().flatten()).collect();
+        let histograms = histogram_layers.iter().copied().zip(histograms).collect();
         let places = mask.map(|mask| self.places(mask)).transpose()?;
         Ok(Region { share, style, histograms, places })
-    }
-
-    /// The moments of a style picture's features at each tap.
-    fn moments(&self, picture: &Tensor, taps: &[Tap]) -> Result<Vec<Vec<Tensor>>> {
-        let statistics = self.config.statistics;
-        let Some(tiles) = self.tiles else {
-            let features = self.network.features(picture, taps.iter().copied())?;
-            let moments = taps.iter().map(|tap| statistics.moments(at(&features, *tap)?, None));
-            return Ok(moments.collect::<candle_core::Result<_>>()?);
-        };
-        let mut gather = Gather::default();
-        taps.iter().for_each(|tap| gather.moments(*tap, statistics, None));
-        Ok(gather.over(self.network, picture, tiles)?.moments)
-    }
-
-    /// A style picture's features.
-    fn maps(&self, picture: &Tensor, taps: impl Iterator<Item = Tap>) -> Result<Features> {
-        let Some(tiles) = self.tiles else { return Ok(self.network.features(picture, taps)?) };
-        let mut gather = Gather::default();
-        taps.for_each(|tap| gather.map(tap));
-        Ok(gather.over(self.network, picture, tiles)?.maps)
     }
 
     /// A mask (H, W) at the picture's size, feathered, as (1, H, W).

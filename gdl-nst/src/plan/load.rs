@@ -32,6 +32,8 @@ pub(super) struct Load<'a> {
     masked: bool,
     /// Elements of the network and of the pictures as they came.
     fixed: usize,
+    /// Whether there is a frame before this one.
+    follows: bool,
 }
 
 /// What a network that is read at certain taps keeps, in elements.
@@ -53,14 +55,16 @@ impl<'a> Load<'a> {
     pub(super) fn new(
         config: &'a NstConfig,
         weights: &VggWeights,
-        content: &Tensor,
+        (h, w): (usize, usize),
         styles: &[Style],
+        follows: bool,
     ) -> Result<Self> {
         let taps = |layers: Vec<crate::Layer>| layers.into_iter().map(|layer| layer.tap).collect();
         let counted: Vec<&Style> = styles.iter().filter(|style| style.weight > 0.0).collect();
         let masks = counted.iter().filter(|style| style.mask.is_some()).count();
         let network: usize = weights.tensors().values().map(Tensor::elem_count).sum();
-        let pictures: usize = styles.iter().map(|style| style.image.elem_count()).sum();
+        let pictures: usize = styles.iter().filter_map(Style::picture).map(Tensor::elem_count).sum();
+        let content = if follows { 3 * 3 * h * w } else { 3 * h * w };
         let masks_read = styles.iter().filter_map(|s| s.mask.as_ref()).map(Tensor::elem_count).sum::<usize>();
         // As they were given, and as they are used, where their colours are changed.
         let copies = match (config.keep_color, config.init) {
@@ -77,7 +81,8 @@ impl<'a> Load<'a> {
             histogram: taps(config.histogram_layers_of(weights)),
             regions: masks + usize::from(counted.len() > masks),
             masked: masks > 0,
-            fixed: 2 * network + copies * (content.elem_count() + pictures) + 2 * masks_read,
+            fixed: 2 * network + copies * (content + pictures) + 2 * masks_read,
+            follows,
         })
     }
 
@@ -93,12 +98,13 @@ impl<'a> Load<'a> {
     }
 
     /// Tensors of the picture's size that are there between the evaluations: the picture, what the optimizer has, and both
-    /// once more to go back to, twice.
+    /// once more to go back to, twice; in a film the frame before with where its motion is known, and the way to its loss.
     fn images(&self) -> usize {
         let averages = if self.config.average_decay > 0.0 { 2 } else { 0 };
+        let film = if self.follows { 5 } else { 0 };
         match self.config.optimizer {
-            OptimizerKind::Adam => 10 + averages,
-            OptimizerKind::Lbfgs => 4 * self.config.lbfgs_history + 6,
+            OptimizerKind::Adam => 10 + averages + film,
+            OptimizerKind::Lbfgs => 4 * self.config.lbfgs_history + 6 + film,
         }
     }
 

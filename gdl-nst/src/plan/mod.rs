@@ -66,14 +66,25 @@ const LEAST: usize = 64;
 /// ```
 pub fn plan(config: &NstConfig, weights: &VggWeights, content: &Tensor, styles: &[Style]) -> Result<Plan> {
     config.check()?;
-    let last = Objective::last_tap(config, weights)?;
     let (_, h, w) = content.dims3()?;
-    let load = Load::new(config, weights, content, styles)?;
+    plan_of(config, weights, (h, w), styles, false)
+}
+
+/// [`plan`] for a content of height and width; in a film with a frame before it.
+pub(crate) fn plan_of(
+    config: &NstConfig,
+    weights: &VggWeights,
+    (h, w): (usize, usize),
+    styles: &[Style],
+    follows: bool,
+) -> Result<Plan> {
+    let last = Objective::last_tap(config, weights)?;
+    let load = Load::new(config, weights, (h, w), styles, follows)?;
     let mut scales = Vec::new();
     for scale in config.scales() {
         let size = scale.size;
         let (height, width) = fit((h, w), size, last);
-        let sizes = styles.iter().map(|style| style_size(config, style, size, last));
+        let sizes = styles.iter().filter_map(|style| style_size(config, style, size, last).transpose());
         let sizes = Sizes { picture: (height, width), styles: sizes.collect::<candle_core::Result<_>>()? };
         let found = |tile| ScalePlan { size, height, width, tile, bytes: load.bytes(&sizes, tile) };
         let fits = |plan: &ScalePlan| config.max_memory.is_none_or(|most| plan.bytes <= most);

@@ -1,23 +1,26 @@
 mod average;
 mod painter;
 mod prepare;
+mod series;
 mod state;
+mod styles;
 
+pub use series::{Frame, Series};
 pub use state::{TransferProgress, TransferState};
 
 use crate::colour::with_chroma_of;
 use crate::objective::Watch;
-use crate::{
-    LossWeights, Losses, NstConfig, Objective, Plan, Result, Scale, ScalePlan, Style, TileReport, plan,
-};
+use crate::plan::plan_of;
+use crate::{LossWeights, Losses, NstConfig, Objective, Plan, Result, Scale, ScalePlan, Style, TileReport};
 use candle_core::{DType, Tensor};
 use gdl_image_io::{Filter, resize};
 use gdl_vgg::{Vgg, VggWeights};
 use painter::Painter;
 use prepare::Pictures;
-pub(crate) use prepare::{fit, style_size};
+pub(crate) use prepare::fit;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+pub(crate) use styles::{Styles, style_size};
 
 /// What one step did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,7 +133,10 @@ impl StyleTransfer {
         painter: impl FnOnce(&Tensor) -> Result<Painter>,
     ) -> Result<Self> {
         let scales = config.scales();
-        let plan = plan(config, weights, &pictures.content, &pictures.styles)?;
+        pictures.styles.check(config, weights)?;
+        let (_, h, w) = pictures.content.dims3()?;
+        let follows = pictures.previous.is_some();
+        let plan = plan_of(config, weights, (h, w), pictures.styles.list(), follows)?;
         let vgg = Objective::network(config, weights, DType::F32, pictures.content.device())?;
         let content = pictures.content_at(scales[at].size, vgg.config().upto)?;
         let objective = objective(config, weights, &vgg, &pictures, &content, &plan.scales[at])?;
@@ -290,8 +296,13 @@ fn objective(
     content: &Tensor,
     plan: &ScalePlan,
 ) -> Result<Objective> {
-    let styles = pictures.styles_at(config, plan.size, vgg.config().upto)?;
     // Whole, it is one tile: the same with less memory.
-    let side = plan.tile.unwrap_or(usize::MAX);
-    Objective::in_tiles(config, weights, vgg.clone(), content, &styles, side)
+    let side = Some(plan.tile.unwrap_or(usize::MAX));
+    let (_, _, h, w) = content.dims4()?;
+    let targets = pictures.styles.targets((plan.size, (h, w)), || {
+        let styles = pictures.styles.at(config, plan.size, vgg.config().upto)?;
+        Objective::targets(config, weights, vgg, ((h, w), content.dtype()), &styles, side)
+    })?;
+    let objective = Objective::with_targets(config, weights, vgg.clone(), (content, targets), side)?;
+    Ok(objective.after(pictures.previous.clone()))
 }

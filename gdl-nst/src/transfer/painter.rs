@@ -256,6 +256,7 @@ fn fault_of(losses: &Losses, grad: Option<&Tensor>) -> candle_core::Result<Optio
         ("style loss", losses.style),
         ("histogram loss", losses.histogram),
         ("total variation", losses.tv),
+        ("temporal loss", losses.temporal),
         ("total loss", losses.total),
     ];
     if let Some((what, value)) = named.into_iter().find(|(_, value)| !value.is_finite()) {

@@ -1,7 +1,8 @@
 use super::StyleTransfer;
 use super::painter::Painter;
 use super::prepare::Pictures;
-use crate::{Error, NstConfig, Result, Style};
+use crate::objective::Previous;
+use crate::{Error, NstConfig, Objective, Result, Style};
 use candle_core::{DType, Device, Tensor};
 use gdl_train::{OptimizerState, Tensors};
 use gdl_vgg::VggWeights;
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 pub struct TransferState {
     /// Settings and counts.
     pub progress: TransferProgress,
-    /// `image`, the picture; `average`, the moving average's sum, where there is one; `optimizer.NAME`, what the optimizer keeps, and
-    /// `optimizer.scalar/NAME`, its numbers as f64 tensors without dimensions.
+    /// `image`, the picture; `average`, the moving average's sum, where there is one; `previous` and `known`, in a film, the frame
+    /// before and where the motion is known; `optimizer.NAME`, what the optimizer keeps, and `optimizer.scalar/NAME`, its
+    /// numbers as f64 tensors without dimensions.
     pub tensors: Tensors,
 }
 
@@ -39,6 +41,8 @@ pub struct TransferProgress {
 
 const IMAGE: &str = "image";
 const AVERAGE: &str = "average";
+const PREVIOUS: &str = "previous";
+const KNOWN: &str = "known";
 const OPTIMIZER: &str = "optimizer.";
 const SCALAR: &str = "scalar/";
 
@@ -53,6 +57,10 @@ impl StyleTransfer {
         let mut tensors = Tensors::from([(IMAGE.to_string(), painter.image.as_detached_tensor().copy()?)]);
         if let Some(sum) = average.and_then(|a| a.sum.as_ref()) {
             tensors.insert(AVERAGE.to_string(), sum.clone());
+        }
+        if let Some(Previous { image, known }) = &self.pictures.previous {
+            tensors.insert(PREVIOUS.to_string(), image.clone());
+            tensors.insert(KNOWN.to_string(), known.clone());
         }
         let optimizer = painter.optimizer_state()?;
         for (name, tensor) in optimizer.tensors {
@@ -85,9 +93,18 @@ impl StyleTransfer {
         content: &Tensor,
         styles: &[Style],
     ) -> Result<Self> {
+        let config = &state.progress.config;
+        config.check()?;
+        Self::restore_with(state, weights, Pictures::new(config, content, styles)?)
+    }
+
+    pub(super) fn restore_with(
+        state: &TransferState,
+        weights: &VggWeights,
+        mut pictures: Pictures,
+    ) -> Result<Self> {
         let TransferState { progress, tensors } = state;
         let TransferProgress { config, scale, steps_here, steps, halvings, averaged } = progress;
-        config.check()?;
         let scales = config.scales();
         let fault = |message: String| Err(Error::State(message));
         let Some(here) = scales.get(*scale) else {
@@ -97,7 +114,16 @@ impl StyleTransfer {
         if *steps_here > here.steps || before + steps_here != *steps {
             return fault(format!("{steps_here} steps of {steps} at scale {scale} do not add up"));
         }
-        let pictures = Pictures::new(config, content, styles)?;
+        if let (Some(image), Some(known)) = (tensors.get(PREVIOUS), tensors.get(KNOWN)) {
+            let last = Objective::last_tap(config, weights)?;
+            let (_, _, h, w) = pictures.content_at(config.size, last)?.dims4()?;
+            let own = |t: &Tensor| t.to_dtype(DType::F32)?.to_device(pictures.content.device());
+            let previous = Previous::new(own(image)?, own(known)?, (h, w));
+            pictures.previous = Some(previous.map_err(|_| {
+                let (image, known) = (image.dims(), known.dims());
+                Error::State(format!("the frame before is {image:?}, known {known:?}, this one {h}x{w}"))
+            })?);
+        }
         let picture = |name: &str, like: &Tensor| match tensors.get(name) {
             Some(t) if t.dims() == like.dims() && t.dtype() == DType::F32 => Ok(t.to_device(like.device())?),
             Some(t) => Err(Error::State(format!("{name} is {:?}, expected {:?}", t.dims(), like.dims()))),

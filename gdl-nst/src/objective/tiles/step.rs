@@ -81,6 +81,7 @@ impl Objective {
                 sum.slope = (&sum.slope + (&images[level] * grad)?.sum_all()?)?;
             }
         }
+        self.add_temporal(&mut sum, &image)?;
         let rest = sum.slope.backward()?.remove(&image);
         drop((images, pictures));
         let (tv, tv_grad) = self.tv_by_channel(&image.as_detached_tensor())?;
