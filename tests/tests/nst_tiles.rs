@@ -3,8 +3,8 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use gdl_nst::{
-    Error, Layer, NstConfig, Objective, OptimizerKind, Statistics, Style, StyleTransfer, TileReport,
-    TotalVariation, plan,
+    Error, Layer, NstConfig, Objective, OptimizerKind, Statistics, Style, StyleSource, StyleTransfer,
+    TileReport, TotalVariation, plan,
 };
 use gdl_tests::{assert_bitwise, max_abs_diff};
 use gdl_train::SharedRng;
@@ -40,10 +40,10 @@ fn compare(config: &NstConfig, (h, w): (usize, usize), styles: &[Style], sides: 
     let cast = |t: &Tensor| t.to_dtype(dtype).unwrap();
     let styles: Vec<Style> = styles
         .iter()
-        .map(|s| Style {
-            image: cast(&s.image),
-            mask: s.mask.as_ref().map(|m| m.to_dtype(DType::F32).unwrap()),
-            ..*s
+        .map(|s| {
+            let StyleSource::Picture(picture) = &s.source else { panic!("a style without a picture") };
+            let mask = s.mask.as_ref().map(|m| m.to_dtype(DType::F32).unwrap());
+            Style { source: StyleSource::Picture(cast(picture)), mask, ..*s }
         })
         .collect();
     let content = cast(&draw(h, w, 1).unsqueeze(0).unwrap());
