@@ -4,8 +4,9 @@ use crate::common::Dir;
 use gdl_image_io::load_image;
 use gdl_vgg::{Tap, VggConfig, VggWeights};
 
-/// Two scales, of 48 and 96 pixels.
-const SMALL: &str = "--weights small.safetensors --size 96 --min-scale 48 --scale-factor 2 --steps 4";
+/// Two scales, of 48 and 96 pixels; without the recipe, so that files are the same where pictures are.
+const SMALL: &str =
+    "--weights small.safetensors --size 96 --min-scale 48 --scale-factor 2 --steps 4 --no-recipe";
 
 fn stocked() -> Dir {
     let dir = Dir::stocked();
