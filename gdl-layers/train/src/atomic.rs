@@ -25,7 +25,14 @@ pub fn atomic_write(path: impl AsRef<Path>, write: impl FnOnce(&mut File) -> Res
 
 /// As [`atomic_write`], for writers that want the temporary's path.
 pub(crate) fn atomic_write_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    replace(path, |temporary| write(temporary.path()))
+    replace(path, |temporary| {
+        let permissions = temporary.as_file().metadata().map_err(Error::io("write", path))?.permissions();
+        write(temporary.path())?;
+        // A writer may have put a file of its own in the temporary's place, which only its owner can read.
+        let file = File::options().write(true).open(temporary.path());
+        let done = file.and_then(|file| file.set_permissions(permissions).and_then(|()| file.sync_all()));
+        done.map_err(Error::io("write", path))
+    })
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -> Result<()>) -> Result<()> {
@@ -93,6 +100,7 @@ mod tests {
             |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
         std::fs::write(dir.path().join("plain"), "").unwrap();
         atomic_write(dir.path().join("atomic"), |_| Ok(())).unwrap();
-        assert_eq!(mode("atomic"), mode("plain"));
+        crate::save_tensors(dir.path().join("tensors"), &Default::default(), &Default::default()).unwrap();
+        assert_eq!((mode("atomic"), mode("tensors")), (mode("plain"), mode("plain")));
     }
 }
