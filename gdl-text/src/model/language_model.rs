@@ -18,7 +18,7 @@ use gdl_rnn::{CrossEntropy, Embedding, EmbeddingConfig, Linear, Stepper, linear,
 /// | key | shape | initial |
 /// | --- | --- | --- |
 /// | `embedding.weight` | (V, `embedding`) | N(0, 1) |
-/// | `rnn.weight_ih_l{k}`, `rnn.weight_hh_l{k}`, `rnn.bias_ih_l{k}`, `rnn.bias_hh_l{k}` | as [`Lstm`] and [`Gru`] | U(-1/sqrt(H), 1/sqrt(H)) |
+/// | `rnn.weight_ih_l{k}`, `rnn.weight_hh_l{k}`, `rnn.bias_ih_l{k}`, `rnn.bias_hh_l{k}` | as [`gdl_rnn::Lstm`] and [`gdl_rnn::Gru`] | U(-1/sqrt(H), 1/sqrt(H)) |
 /// | `rnn_last.…_l0`, where the last layer has a width of its own | likewise | likewise |
 /// | `head.weight`, `head.bias` | (V, `hidden`), (V) | U(-1/sqrt(H), 1/sqrt(H)) |
 /// | `head.bias` alone, where the vectors are tied | (V) | 0 |

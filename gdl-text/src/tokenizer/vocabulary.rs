@@ -2,7 +2,7 @@ use super::spacing::Spacing;
 use super::{Level, Tokenizer};
 use crate::sampling::Vocabulary;
 
-/// Characters print alike everywhere; before words it depends on the [`Spacing`].
+/// Characters print alike everywhere; before words it depends on the spacing so far.
 impl Vocabulary for Tokenizer {
     fn size(&self) -> usize {
         self.vocab_size()
