@@ -61,7 +61,7 @@ pub(super) struct SamplingArgs {
     /// Never write this token; may be given several times
     #[arg(long, value_name = "TOKEN")]
     ban: Vec<String>,
-    /// Write the unknown token too, as <unk>
+    /// Write the unknown token too
     #[arg(long)]
     allow_unknown: bool,
 }
