@@ -85,6 +85,24 @@ fn the_objective_adds_it_with_its_weight() {
     let off = ((b.get(&image).unwrap() - a.get(&image).unwrap()).unwrap() - &pull).unwrap();
     assert!(off.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap() < 1e-7);
     assert!(plain.with_previous(&previous, &known.narrow(2, 0, 9).unwrap()).is_err());
+    // In tiles, and with each loss's gradient scaled to a norm of 1.
+    for normalize_gradients in [false, true] {
+        let config = NstConfig { normalize_gradients, ..config.clone() };
+        let vgg = || Objective::network(&config, &weights(), DType::F32, &Device::Cpu).unwrap();
+        let of = |objective: Objective| {
+            let objective = objective.with_previous(&previous, &known).unwrap();
+            let (losses, grads) = objective.gradients(&image).unwrap();
+            (losses.temporal, grads.get(&image).unwrap().clone())
+        };
+        let (loss, grad) = of(Objective::new(&config, &weights(), vgg(), &content, &style()).unwrap());
+        for side in [16, 48] {
+            let tiles = Objective::in_tiles(&config, &weights(), vgg(), &content, &style(), side).unwrap();
+            let (got, tiled) = of(tiles);
+            assert!((got - loss).abs() < 1e-6 * loss, "{got} {loss}");
+            let largest = grad.abs().unwrap().flatten_all().unwrap().max(0).unwrap();
+            assert!(max_abs_diff(&tiled, &grad) < 1e-4 * f64::from(largest.to_scalar::<f32>().unwrap()));
+        }
+    }
 }
 
 /// The mean difference of a frame to the one before, moved along with the content, where the motion is known.

@@ -8,6 +8,7 @@ mod guards;
 #[cfg(unix)]
 mod interrupt;
 mod nst;
+mod nst_frames;
 mod nst_memory;
 mod nst_pictures;
 mod nst_recipe;

@@ -188,7 +188,7 @@ fn inputs_that_are_no_pictures_are_named() {
         dir.fails(&format!("nst {file} style.png -o out.png {SMALL}"), &[file, says]);
         dir.fails(&format!("nst content.png style.png {file} -o out.png {SMALL}"), &[file, says]);
     }
-    dir.fails(&format!("nst a style.png -o out.png {SMALL}"), &["a: ", "directory"]);
+    dir.misused(&format!("nst a style.png -o out.png {SMALL}"), &["out.png", "a is more than one picture"]);
     dir.fails(&format!("nst content.png folder -o out.png {SMALL}"), &["folder", "no images"]);
     dir.fails(&format!("nst content.png gone -o out.png {SMALL}"), &["gone", "no such file or directory"]);
 }

@@ -1,5 +1,6 @@
 //! The flags of `gdl nst`, and the settings they come to.
 
+use super::frames::FrameArgs;
 use crate::commands::values;
 use crate::console::UsageError;
 use anyhow::Result;
@@ -12,15 +13,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct NstArgs {
-    /// The picture whose content is painted, or builtin:harbor
+    /// The picture whose content is painted, or builtin:harbor. A folder, or a pattern in quotes ('frames/*.png'), is a film: its
+    /// pictures are painted in the order of their numbers, each from the one before
     #[arg(value_name = "CONTENT", required_unless_present_any = ["like", "resume"])]
     pub(super) content: Option<PathBuf>,
-    /// The pictures or directories of pictures whose style is taken, in equal parts; or builtin:swirl, builtin:glass,
-    /// builtin:woodcut, builtin:meadow
+    /// The pictures or directories of pictures whose style is taken, in equal parts; or what --save-style has made of them; or
+    /// builtin:swirl, builtin:glass, builtin:woodcut, builtin:meadow
     #[arg(value_name = "STYLE", required_unless_present_any = ["like", "resume"])]
     pub(super) styles: Vec<PathBuf>,
-    /// Where the picture goes: .png, .jpg, .webp, .tiff or .bmp. A PNG also keeps the recipe, for --like
-    #[arg(long, short, value_name = "OUT.png")]
+    /// Where the picture goes: .png, .jpg, .webp, .tiff or .bmp. A PNG also keeps the recipe, for --like. For a
+    /// film a folder, in which each frame has its name
+    #[arg(long, short, value_name = "OUT.png|DIR")]
     pub(super) out: PathBuf,
     /// Longer side of the result in pixels [default: 512]
     #[arg(long, value_name = "PIXELS", value_parser = values::side)]
@@ -41,6 +44,8 @@ pub(crate) struct NstArgs {
     pub(super) styling: StyleArgs,
     #[command(flatten)]
     course: CourseArgs,
+    #[command(flatten)]
+    pub(super) frames: FrameArgs,
     #[command(flatten)]
     pub(super) network: NetworkArgs,
     #[command(flatten)]
@@ -115,6 +120,10 @@ pub(super) struct StyleArgs {
     /// Keep the content's colours: paint brightness only, or give the styles its colours beforehand
     #[arg(long, value_name = "luma|match", value_parser = values::named::<KeepColour>(&["luma", "match"]))]
     keep_color: Option<KeepColour>,
+    /// Save what is taken from the styles at the sizes of this run, a few MB, to stand for them as STYLE later: for the same
+    /// network, kind of style loss and pooling, and taps and sizes that are among these
+    #[arg(long, value_name = "FILE.gdlstyle", conflicts_with_all = ["mask", "keep_color"])]
+    pub(super) save_style: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -194,9 +203,10 @@ pub(super) struct AgainArgs {
     /// the same result
     #[arg(long, value_name = "PAINTED.png", conflicts_with = "resume")]
     pub(super) like: Option<PathBuf>,
-    /// Go on with the picture in --out, which was interrupted by Ctrl-C, from what was saved beside it in OUT.png.state
+    /// Go on with the picture in --out, which was interrupted by Ctrl-C, from what was saved beside it in OUT.png.state; with a
+    /// film in the folder --out from the first frame that was not done
     #[arg(long, conflicts_with_all = ["content", "styles", "size", "steps", "weights", "seed", "LossArgs", "StyleArgs",
-        "CourseArgs", "NetworkArgs", "MemoryArgs", "FileArgs"])]
+        "CourseArgs", "FrameArgs", "NetworkArgs", "MemoryArgs", "FileArgs"])]
     pub(super) resume: bool,
     /// Steps between two saves of the picture so far, with what --resume needs [default: when interrupted only]
     #[arg(long, value_name = "N", value_parser = values::count)]
@@ -209,10 +219,10 @@ impl NstArgs {
     pub(super) fn config(&self, base: NstConfig) -> Result<NstConfig> {
         let (losses, styling, course) = (&self.losses, &self.styling, &self.course);
         let optimizer = course.optimizer.unwrap_or(base.optimizer);
-        let steps = match optimizer {
-            same if same == base.optimizer => base.steps,
-            OptimizerKind::Adam => NstConfig::default().steps,
-            OptimizerKind::Lbfgs => 100,
+        let (steps, frame_steps) = match optimizer {
+            same if same == base.optimizer => (base.steps, base.frame_steps),
+            OptimizerKind::Adam => (NstConfig::default().steps, NstConfig::default().frame_steps),
+            OptimizerKind::Lbfgs => (100, 20),
         };
         // Steps in all, where they are given, are instead of steps at each scale.
         let each = course.iterations.or(base.iterations).filter(|_| self.steps.is_none());
@@ -222,6 +232,9 @@ impl NstArgs {
             style_weight: losses.style_weight.unwrap_or(base.style_weight),
             tv_weight: losses.tv_weight.unwrap_or(base.tv_weight),
             histogram_weight: losses.histogram_weight.unwrap_or(base.histogram_weight),
+            temporal_weight: self.frames.temporal_weight.unwrap_or(base.temporal_weight),
+            frame_steps: self.frames.frame_steps.unwrap_or(frame_steps),
+            frame_learning_rate: self.frames.frame_step_size.unwrap_or(base.frame_learning_rate),
             tv: losses.tv.unwrap_or(base.tv),
             statistics: losses.style_loss.unwrap_or(base.statistics),
             style_levels: losses.style_levels.unwrap_or(base.style_levels),

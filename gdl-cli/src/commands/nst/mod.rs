@@ -1,6 +1,8 @@
 //! `gdl nst`: style transfer.
 
 mod args;
+mod film;
+mod frames;
 mod hash;
 mod memory;
 mod painting;

@@ -81,7 +81,8 @@ impl Painting<'_> {
         self.save(&transfer.image()?, &recipe)
     }
 
-    fn save(&self, image: &Tensor, recipe: &Recipe) -> Result<()> {
+    /// Writes the picture, or what there is of it.
+    pub(super) fn save(&self, image: &Tensor, recipe: &Recipe) -> Result<()> {
         let (_, h, w) = image.dims3()?;
         let alpha = self.alpha.as_ref().map(|a| resize(a, h, w, Filter::CatmullRom)).transpose()?;
         let text = if self.no_recipe { Vec::new() } else { vec![(KEY.to_string(), recipe.to_json()?)] };
@@ -99,10 +100,14 @@ pub(crate) struct PaintBar {
 
 impl PaintBar {
     pub(crate) fn new(context: &Context, transfer: &StyleTransfer) -> Self {
-        let total = transfer.total_steps() as u64;
+        Self::of(context, transfer.total_steps(), transfer.steps_done())
+    }
+
+    /// Of so many steps in all, of which some are done already.
+    pub(super) fn of(context: &Context, total: usize, done: usize) -> Self {
         Self {
-            progress: Progress::new(context.verbosity, "paint", total),
-            meter: ThroughputMeter::new(transfer.steps_done() as u64, Some(total)),
+            progress: Progress::new(context.verbosity, "paint", total as u64),
+            meter: ThroughputMeter::new(done as u64, Some(total as u64)),
         }
     }
 
@@ -114,14 +119,20 @@ impl PaintBar {
 
     /// Shows what a step did.
     pub(crate) fn show(&mut self, report: &StepReport) {
-        self.meter.update(report.step as u64);
+        self.show_in("", 0, report);
+    }
+
+    /// Shows what a step did for one of several pictures, after so many steps for those before.
+    pub(super) fn show_in(&mut self, name: &str, before: usize, report: &StepReport) {
+        let step = (before + report.step) as u64;
+        self.meter.update(step);
         let (l, rate) = (&report.losses, self.meter.rate().unwrap_or(0.0));
-        let histogram =
-            if l.histogram > 0.0 { format!(", histogram {:.4}", l.histogram) } else { String::new() };
+        let part = |name, x: f64| if x > 0.0 { format!(", {name} {x:.4}") } else { String::new() };
+        let more = part("histogram", l.histogram) + &part("temporal", l.temporal);
         self.progress.at(
-            report.step as u64,
+            step,
             format!(
-                "{}x{} loss {:.4} (content {:.4}, style {:.4}, tv {:.4}{histogram})  {rate:.2} steps/s",
+                "{name}{}x{} loss {:.4} (content {:.4}, style {:.4}, tv {:.4}{more})  {rate:.2} steps/s",
                 report.width, report.height, l.total, l.content, l.style, l.tv
             ),
         );

@@ -1,6 +1,8 @@
 //! The pictures of a style transfer as they are painted from: sRGB, opaque, and no larger than is of use.
 
+use super::args::NstArgs;
 use super::sources::{Source, Sources};
+use crate::commands::Context;
 use crate::console::UsageError;
 use anyhow::{Context as _, Result};
 use candle_core::Tensor;
@@ -8,11 +10,14 @@ use gdl_image_io::{
     BitDepth, Filter, LoadOptions, image_depth, load_image, load_image_alpha, over_mean_color, resize,
     resize_with_alpha,
 };
-use gdl_nst::{NstConfig, Style, builtin};
+use gdl_nst::{NstConfig, Style, StyleCache, builtin};
+use gdl_vgg::VggWeights;
 use std::path::Path;
 
 /// The narrowest that a picture is made on reading: what a network of five blocks needs.
 const LEAST: usize = 16;
+/// The extension of files that stand for styles.
+const CACHE: &str = "gdlstyle";
 
 /// What is painted, and in which manner.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub(super) struct Pictures {
 impl Pictures {
     /// Reads them all, or draws them.
     pub(super) fn read(sources: &Sources, config: &NstConfig) -> Result<Self> {
-        let (content, alpha) = picture(&sources.content, config.size)?;
+        let Content { image, alpha, depth } = Content::read(&sources.content, config)?;
         let mut styles = Vec::with_capacity(sources.styles.len());
         for style in &sources.styles {
             let size = config.style_side(config.size, style.scale);
@@ -37,16 +42,56 @@ impl Pictures {
                 weight: style.weight,
                 scale: style.scale,
                 mask: style.mask.as_ref().map(|m| mask(&m.path, config.size)).transpose()?,
-                ..Style::from(self::style(&style.picture, config.size, size)?)
+                ..self::style(&style.picture, config.size, size)?
             });
         }
         let start = sources.init.as_ref().map(|s| picture(s, config.size)).transpose()?;
-        let depth = match sources.content.builtin() {
-            Some(_) => BitDepth::Eight,
-            None => image_depth(&sources.content.path)?,
-        };
-        Ok(Self { content, alpha, styles, start: start.map(|(color, _)| color), depth })
+        Ok(Self { content: image, alpha, styles, start: start.map(|(color, _)| color), depth })
     }
+}
+
+/// A content picture.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) image: Tensor,
+    /// What the result is to be transparent like, where this is.
+    pub(super) alpha: Option<Tensor>,
+    /// That of the file.
+    pub(super) depth: BitDepth,
+}
+
+impl Content {
+    /// Reads it, or draws it.
+    pub(super) fn read(source: &Source, config: &NstConfig) -> Result<Self> {
+        let (image, alpha) = picture(source, config.size)?;
+        let depth = match source.builtin() {
+            Some(_) => BitDepth::Eight,
+            None => image_depth(&source.path)?,
+        };
+        Ok(Self { image, alpha, depth })
+    }
+}
+
+/// Saves what is taken from the styles, where that is asked for, and has it stand for them.
+pub(super) fn saved_style(
+    args: &NstArgs,
+    config: &NstConfig,
+    weights: &VggWeights,
+    styles: Vec<Style>,
+    context: &Context,
+) -> Result<Vec<Style>> {
+    let Some(file) = &args.styling.save_style else { return Ok(styles) };
+    let scale = styles.first().map_or(1.0, |style| style.scale);
+    let cache = StyleCache::measure(config, weights, &styles, &context.device)?;
+    cache.save(file)?;
+    let sides: Vec<_> = cache.sides().iter().map(ToString::to_string).collect();
+    context.verbosity.say(format_args!("{}: the style at {} pixels", file.display(), sides.join(", ")));
+    Ok(vec![Style { scale, ..cache.into() }])
+}
+
+/// Whether a file of that name stands for a style.
+pub(super) fn is_style_cache(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(CACHE))
 }
 
 /// A picture and its alpha, with at most `size` pixels on the longer side.
@@ -54,23 +99,27 @@ fn picture(source: &Source, size: usize) -> Result<(Tensor, Option<Tensor>)> {
     match source.builtin() {
         None => opaque(&source.path, size),
         Some("harbor") => Ok((builtin::content(size)?, None)),
-        Some(_) => Ok((style(source, size, size)?, None)),
+        Some(name) => Ok((drawn(source, name, size)?, None)),
     }
 }
 
-/// A style picture with at most `size` pixels on the longer side; where it is drawn by the program, with `drawn`.
-fn style(source: &Source, drawn: usize, size: usize) -> Result<Tensor> {
-    let Some(name) = source.builtin() else {
-        return Ok(opaque(&source.path, size)?.0);
-    };
-    if name == "harbor" {
-        return Ok(builtin::content(drawn)?);
-    }
+/// A style: of a picture at most `size` pixels on the longer side; where it is drawn by the program, with `drawn`.
+fn style(source: &Source, drawn: usize, size: usize) -> Result<Style> {
+    Ok(match source.builtin() {
+        None if is_style_cache(&source.path) => StyleCache::open(&source.path)?.into(),
+        None => opaque(&source.path, size)?.0.into(),
+        Some("harbor") => builtin::content(drawn)?.into(),
+        Some(name) => self::drawn(source, name, drawn)?.into(),
+    })
+}
+
+/// A style picture of the program's own.
+fn drawn(source: &Source, name: &str, size: usize) -> Result<Tensor> {
     let style = name.parse::<builtin::Style>().map_err(|_| {
         let names = builtin::Style::ALL.map(builtin::Style::name).join(", ");
         UsageError(format!("{}: no such picture; there are harbor, {names}", source.path.display()))
     })?;
-    Ok(builtin::style(style, drawn)?)
+    Ok(builtin::style(style, size)?)
 }
 
 /// A file's picture laid over the mean colour of what shows of it, and its alpha.

@@ -1,11 +1,11 @@
 //! The recipe of a picture: everything that it came of, kept in the PNG itself.
 
-use super::sources::Sources;
+use super::sources::{Sources, lossy};
 use anyhow::{Context as _, Result, bail};
 use gdl_image_io::png_text;
 use gdl_nst::NstConfig;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The key of the recipe among a PNG's texts.
 pub(super) const KEY: &str = "gdl-nst";
@@ -30,6 +30,22 @@ pub(super) struct Recipe {
     /// Steps done, where the picture is not what comes of all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unfinished_after: Option<usize>,
+    /// Where it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) film: Option<Film>,
+}
+
+/// A film, or a folder of pictures that are none, and a place in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Film {
+    /// The folder or pattern.
+    #[serde(serialize_with = "lossy")]
+    pub(super) content: PathBuf,
+    /// Whether each picture is painted by itself.
+    pub(super) separate: bool,
+    /// The number of the picture, from 1; of an interrupted film the last that was done, or 0.
+    pub(super) frame: usize,
 }
 
 /// The network that looked at the pictures.

@@ -1,9 +1,10 @@
 //! What `gdl nst` does with its flags.
 
 use super::args::NstArgs;
+use super::frames;
 use super::memory::announce_plan;
 use super::painting::Painting;
-use super::pictures::Pictures;
+use super::pictures::{Pictures, saved_style};
 use super::recipe::{Recipe, VERSION};
 use super::saved::Saved;
 use super::sources::Sources;
@@ -18,6 +19,13 @@ use gdl_vgg::VggWeights;
 
 /// Runs `gdl nst`.
 pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
+    if frames::are_meant(args) {
+        return frames::run(args, context);
+    }
+    if let Some(flag) = args.frames.given() {
+        let message = format!("{flag}: CONTENT is one picture, and this is for films and folders");
+        return Err(UsageError(message).into());
+    }
     // What can be wrong with flags and files is found out before the network is fetched and the hours are spent.
     check_writable(&args.out)?;
     if args.file.bit_depth == Some(16) && !keeps_16_bits(&args.out) {
@@ -35,8 +43,8 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
     // Which settings suit the network shows when it is there; the pictures' sizes do not depend on that.
     let base = told.map(|r| r.settings.clone());
     let settings = args.config(base.clone().unwrap_or_default())?;
-    let mut sources = Sources::new(args, told.map(|r| &r.sources))?;
-    let pictures = match (Pictures::read(&sources, &settings), &saved) {
+    let mut sources = Sources::new(args, args.content.as_deref(), told.map(|r| &r.sources))?;
+    let mut pictures = match (Pictures::read(&sources, &settings), &saved) {
         (read, None) => read?,
         // Where else a path would lead to a picture.
         (read, Some(saved)) => {
@@ -61,7 +69,9 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
         bit_depth: args.file.bit_depth.or(told.and_then(|r| r.bit_depth)),
         settings,
         unfinished_after: None,
+        film: None,
     };
+    pictures.styles = saved_style(args, &recipe.settings, &network.weights, pictures.styles, context)?;
     let mut transfer = transfer(&recipe.settings, &network.weights, &pictures, saved.as_ref(), context)?;
     let painting = Painting {
         out: &args.out,
@@ -87,13 +97,7 @@ fn transfer(
     saved: Option<&Saved>,
     context: &Context,
 ) -> Result<StyleTransfer> {
-    context.verbosity.detail(format_args!(
-        "network: {} up to {}; content at {}; style at {}",
-        weights.origin(),
-        weights.last_tap(),
-        list(&settings.content_layers_of(weights)),
-        list(&settings.style_layers_of(weights)),
-    ));
+    tell(settings, weights, context);
     let (content, styles) = (pictures.content.to_device(&context.device)?, &pictures.styles);
     announce_plan(settings, weights, &content, styles, context)?;
     Ok(match (saved, &pictures.start) {
@@ -103,8 +107,19 @@ fn transfer(
     })
 }
 
+/// Says where the network is read.
+pub(super) fn tell(settings: &NstConfig, weights: &VggWeights, context: &Context) {
+    context.verbosity.detail(format_args!(
+        "network: {} up to {}; content at {}; style at {}",
+        weights.origin(),
+        weights.last_tap(),
+        list(&settings.content_layers_of(weights)),
+        list(&settings.style_layers_of(weights)),
+    ));
+}
+
 /// What has to be said when something is not as the recipe has it.
-fn compare(args: &NstArgs, told: &Recipe, changed: &[String], context: &Context) -> Result<()> {
+pub(super) fn compare(args: &NstArgs, told: &Recipe, changed: &[String], context: &Context) -> Result<()> {
     let (say, changed) = (context.verbosity, changed.join(", "));
     if args.again.resume && !changed.is_empty() {
         bail!(
@@ -115,6 +130,16 @@ fn compare(args: &NstArgs, told: &Recipe, changed: &[String], context: &Context)
     if let Some(path) = args.again.like.as_ref().filter(|_| !changed.is_empty()) {
         say.say(format_args!("{}: not as they were: {changed}; the result will be another", path.display()));
     }
+    if let (Some(path), Some(film)) = (&args.again.like, &told.film)
+        && !film.separate
+        && film.frame > 1
+    {
+        say.say(format_args!(
+            "{}: frame {} of a film, which started from the one before; the result will be another",
+            path.display(),
+            film.frame
+        ));
+    }
     if told.gdl != VERSION {
         say.say(format_args!(
             "the recipe is of gdl {}, and this is {VERSION}: the result may differ",
@@ -124,7 +149,7 @@ fn compare(args: &NstArgs, told: &Recipe, changed: &[String], context: &Context)
     Ok(())
 }
 
-fn name(device: &Device) -> &'static str {
+pub(super) fn name(device: &Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
         Device::Cuda(_) => "cuda",

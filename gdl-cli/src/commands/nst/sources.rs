@@ -2,6 +2,7 @@
 
 use super::args::NstArgs;
 use super::hash;
+use super::pictures::is_style_cache;
 use crate::console::UsageError;
 use anyhow::Result;
 use gdl_image_io::images_at;
@@ -48,7 +49,7 @@ pub(super) struct Sources {
 }
 
 impl Source {
-    fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_path_buf(), sha256: None }
     }
 
@@ -68,7 +69,7 @@ impl Source {
 }
 
 /// A name that is no Unicode comes out garbled, and is not found again: it is no reason to fail after hours.
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+pub(super) fn lossy<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
@@ -79,9 +80,9 @@ impl From<Source> for StyleSource {
 }
 
 impl Sources {
-    /// What the flags name, and where they name nothing, that of the recipe.
-    pub(super) fn new(args: &NstArgs, recipe: Option<&Self>) -> Result<Self> {
-        let content = args.content.as_deref().map(Source::new).or_else(|| recipe.map(|r| r.content.clone()));
+    /// That content and what the flags name, and where there is nothing, that of the recipe.
+    pub(super) fn new(args: &NstArgs, content: Option<&Path>, recipe: Option<&Self>) -> Result<Self> {
+        let content = content.map(Source::new).or_else(|| recipe.map(|r| r.content.clone()));
         let Some(content) = content else {
             return Err(UsageError("nst: give a CONTENT, or a recipe with --like".to_string()).into());
         };
@@ -90,6 +91,13 @@ impl Sources {
             None => recipe.and_then(|r| r.init.clone()),
         };
         Ok(Self { content, styles: styles(args, recipe.map_or(&[], |r| &r.styles))?, init })
+    }
+
+    /// The same with another content, which is looked at.
+    pub(super) fn with_content(&self, path: &Path) -> Result<Self> {
+        let mut content = Source::new(path);
+        content.look()?;
+        Ok(Self { content, ..self.clone() })
     }
 
     /// Looks at every file, and gives the names of those that are not what they were when the recipe was written.
@@ -108,6 +116,10 @@ impl Sources {
 /// The styles: those named, or those of the recipe; with what the flags say of each, or the recipe.
 fn styles(args: &NstArgs, recipe: &[StyleSource]) -> Result<Vec<StyleSource>> {
     let flags = &args.styling;
+    if let Some(file) = flags.save_style.as_deref().filter(|file| !is_style_cache(file)) {
+        let message = format!("--save-style {}: the name must end in .gdlstyle", file.display());
+        return Err(UsageError(message).into());
+    }
     let mut styles = recipe.to_vec();
     if !args.styles.is_empty() {
         let named = named(args)?;

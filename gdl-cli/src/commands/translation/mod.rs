@@ -18,7 +18,7 @@ use dry_run::dry_run;
 pub(crate) use export::export_onnx;
 pub(crate) use keep_best::{KeepBestArgs, TrainedArgs, WhichArgs};
 pub(crate) use networks::NetworkArgs;
-pub(crate) use pictures::{Pictures, TileArgs};
+pub(crate) use pictures::{Pictures, TileArgs, same_file};
 pub(crate) use scores::{Distances, Likeness, Network, ScoreArgs, ScoreBar};
 pub(crate) use train::{Request, check_pictures, train};
 

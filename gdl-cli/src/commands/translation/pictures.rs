@@ -108,6 +108,7 @@ fn has_written_extension(path: &Path) -> bool {
     extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+/// Whether two paths name one file that is there.
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
