@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod compare;
+mod counting;
 mod fixture;
 mod gradient;
 mod onnx;
+mod pictures;
 
 pub use compare::{assert_bitwise, assert_close, max_abs_diff};
+pub use counting::Counting;
 pub use fixture::{Fixture, shared_data};
 pub use gradient::check_gradients;
 pub use onnx::{OnnxModel, OnnxNode};
+pub use pictures::{noise_picture, small_vgg};
 
 /// The examples of the project's README are tests.
 #[cfg(doctest)]

@@ -6,19 +6,9 @@ use gdl_nst::{
     Flow, Frame, Init, KeepColour, NstConfig, Objective, Series, Statistics, Style, StyleTransfer,
     temporal_loss,
 };
-use gdl_tests::{assert_bitwise, check_gradients, max_abs_diff};
+use gdl_tests::{assert_bitwise, check_gradients, max_abs_diff, noise_picture, small_vgg};
 use gdl_train::SharedRng;
-use gdl_vgg::{Tap, VggConfig, VggWeights};
 use std::ops::ControlFlow;
-
-fn weights() -> VggWeights {
-    let config = VggConfig { widths: [8, 12, 16, 16, 16], upto: Tap::relu(3, 1), ..VggConfig::default() };
-    VggWeights::random(&config, 1).unwrap()
-}
-
-fn draw(h: usize, w: usize, seed: u64) -> Tensor {
-    SharedRng::seed(seed).rand((3, h, w), 0.0, 1.0, DType::F32, &Device::Cpu).unwrap()
-}
 
 fn config() -> NstConfig {
     NstConfig {
@@ -68,11 +58,11 @@ fn the_temporal_loss_is_its_formula() {
 #[test]
 fn the_objective_adds_it_with_its_weight() {
     let config = NstConfig { temporal_weight: 7.0, ..config() };
-    let vgg = Objective::network(&config, &weights(), DType::F32, &Device::Cpu).unwrap();
+    let vgg = Objective::network(&config, &small_vgg(), DType::F32, &Device::Cpu).unwrap();
     let content = view(0).unsqueeze(0).unwrap();
-    let plain = Objective::new(&config, &weights(), vgg, &content, &style()).unwrap();
+    let plain = Objective::new(&config, &small_vgg(), vgg, &content, &style()).unwrap();
     let (previous, known) = (
-        draw(48, 48, 1).unsqueeze(0).unwrap(),
+        noise_picture(48, 48, 1).unsqueeze(0).unwrap(),
         Tensor::ones((1, 1, 48, 48), DType::F32, &Device::Cpu).unwrap(),
     );
     let after = plain.clone().with_previous(&previous, &known).unwrap();
@@ -88,15 +78,15 @@ fn the_objective_adds_it_with_its_weight() {
     // In tiles, and with each loss's gradient scaled to a norm of 1.
     for normalize_gradients in [false, true] {
         let config = NstConfig { normalize_gradients, ..config.clone() };
-        let vgg = || Objective::network(&config, &weights(), DType::F32, &Device::Cpu).unwrap();
+        let vgg = || Objective::network(&config, &small_vgg(), DType::F32, &Device::Cpu).unwrap();
         let of = |objective: Objective| {
             let objective = objective.with_previous(&previous, &known).unwrap();
             let (losses, grads) = objective.gradients(&image).unwrap();
             (losses.temporal, grads.get(&image).unwrap().clone())
         };
-        let (loss, grad) = of(Objective::new(&config, &weights(), vgg(), &content, &style()).unwrap());
+        let (loss, grad) = of(Objective::new(&config, &small_vgg(), vgg(), &content, &style()).unwrap());
         for side in [16, 48] {
-            let tiles = Objective::in_tiles(&config, &weights(), vgg(), &content, &style(), side).unwrap();
+            let tiles = Objective::in_tiles(&config, &small_vgg(), vgg(), &content, &style(), side).unwrap();
             let (got, tiled) = of(tiles);
             assert!((got - loss).abs() < 1e-6 * loss, "{got} {loss}");
             let largest = grad.abs().unwrap().flatten_all().unwrap().max(0).unwrap();
@@ -120,7 +110,7 @@ fn a_frame_goes_on_from_the_one_before_and_is_held_there() {
     let (first, second) = (view(0), view(3));
     let paint = |temporal_weight| {
         let config = NstConfig { temporal_weight, frame_steps: 20, ..config() };
-        let film = Series::film(&config, &weights(), &style(), &first).unwrap();
+        let film = Series::film(&config, &small_vgg(), &style(), &first).unwrap();
         let painted = finish(film.picture(&first).unwrap());
         let before = Frame { content: first.clone(), painted };
         let transfer = film.frame(&before, &second).unwrap();
@@ -133,7 +123,7 @@ fn a_frame_goes_on_from_the_one_before_and_is_held_there() {
     };
     let (before, held) = paint(2000.0);
     let (_, free) = paint(0.0);
-    let alone = finish(StyleTransfer::new(&config(), &weights(), &second, &style()).unwrap());
+    let alone = finish(StyleTransfer::new(&config(), &small_vgg(), &second, &style()).unwrap());
     let [held, free, alone] = [held, free, alone].map(|painted| flicker(&before, &second, &painted));
     assert!(held < 0.5 * free && free < alone, "{held} {free} {alone}");
 }
@@ -141,10 +131,10 @@ fn a_frame_goes_on_from_the_one_before_and_is_held_there() {
 #[test]
 fn the_first_frame_and_separate_pictures_are_those_of_a_transfer_alone() {
     // Of several sizes, one of them twice; and what is kept of the styles is used again.
-    let contents = [view(0), draw(30, 44, 5), view(9), draw(30, 44, 6)];
+    let contents = [view(0), noise_picture(30, 44, 5), view(9), noise_picture(30, 44, 6)];
     let masked = Style {
         mask: Some(Tensor::new(&[[0f32, 1.0]], &Device::Cpu).unwrap()),
-        ..Style::from(draw(20, 30, 9))
+        ..Style::from(noise_picture(20, 30, 9))
     };
     let styles = [style(), vec![masked]].concat();
     for config in [
@@ -153,16 +143,17 @@ fn the_first_frame_and_separate_pictures_are_those_of_a_transfer_alone() {
         NstConfig { keep_color: Some(KeepColour::Luma), init: Init::Recoloured, ..config() },
     ] {
         let config = NstConfig { steps: 4, ..config };
-        let series = Series::separate(&config, &weights(), &styles, &Device::Cpu).unwrap();
+        let series = Series::separate(&config, &small_vgg(), &styles, &Device::Cpu).unwrap();
         for content in &contents {
-            let want = finish(StyleTransfer::new(&config, &weights(), content, &styles).unwrap());
+            let want = finish(StyleTransfer::new(&config, &small_vgg(), content, &styles).unwrap());
             assert_bitwise(&finish(series.picture(content).unwrap()), &want, "by itself");
         }
-        let film = Series::film(&config, &weights(), &styles, &contents[0]).unwrap();
-        let want = finish(StyleTransfer::new(&config, &weights(), &contents[0], &styles).unwrap());
+        let film = Series::film(&config, &small_vgg(), &styles, &contents[0]).unwrap();
+        let want = finish(StyleTransfer::new(&config, &small_vgg(), &contents[0], &styles).unwrap());
         assert_bitwise(&finish(film.picture(&contents[0]).unwrap()), &want, "the first frame");
-        let start = draw(9, 9, 8);
-        let want = StyleTransfer::starting_from(&start, &config, &weights(), &contents[0], &styles).unwrap();
+        let start = noise_picture(9, 9, 8);
+        let want =
+            StyleTransfer::starting_from(&start, &config, &small_vgg(), &contents[0], &styles).unwrap();
         assert_bitwise(&finish(film.picture_from(&start, &contents[0]).unwrap()), &finish(want), "a start");
     }
 }
@@ -174,14 +165,14 @@ fn colours_that_are_kept_are_those_of_the_first_frame() {
     let darker = (&first * 0.5).unwrap();
     let config =
         NstConfig { keep_color: Some(KeepColour::Match), content_weight: 0.0, init: Init::Gray, ..config() };
-    let film = Series::film(&config, &weights(), &style(), &first).unwrap();
+    let film = Series::film(&config, &small_vgg(), &style(), &first).unwrap();
     let (a, b) = (finish(film.picture(&first).unwrap()), finish(film.picture(&darker).unwrap()));
     assert_bitwise(&a, &b, "the same style");
-    let own = Series::separate(&config, &weights(), &style(), &Device::Cpu).unwrap();
+    let own = Series::separate(&config, &small_vgg(), &style(), &Device::Cpu).unwrap();
     assert!(max_abs_diff(&finish(own.picture(&darker).unwrap()), &a) > 0.1);
     // The luma that is painted goes on too, with each frame's own chroma.
     let config = NstConfig { keep_color: Some(KeepColour::Luma), ..config };
-    let film = Series::film(&config, &weights(), &style(), &first).unwrap();
+    let film = Series::film(&config, &small_vgg(), &style(), &first).unwrap();
     let before = Frame { content: first.clone(), painted: finish(film.picture(&first).unwrap()) };
     let transfer = film.frame(&before, &first).unwrap();
     assert!(max_abs_diff(&transfer.image().unwrap(), &before.painted) < 0.02);
@@ -189,7 +180,7 @@ fn colours_that_are_kept_are_those_of_the_first_frame() {
 
 #[test]
 fn a_frames_state_can_be_restored() {
-    let film = Series::film(&config(), &weights(), &style(), &view(0)).unwrap();
+    let film = Series::film(&config(), &small_vgg(), &style(), &view(0)).unwrap();
     let before = Frame { content: view(0), painted: finish(film.picture(&view(0)).unwrap()) };
     let mut whole = film.frame(&before, &view(2)).unwrap();
     for _ in 0..3 {
@@ -199,25 +190,25 @@ fn a_frames_state_can_be_restored() {
     let rest = film.restore(&state, &view(2)).unwrap();
     assert_bitwise(&finish(rest), &finish(whole), "restored");
     let mut damaged = state.clone();
-    damaged.tensors.insert("known".to_string(), draw(3, 3, 1));
+    damaged.tensors.insert("known".to_string(), noise_picture(3, 3, 1));
     let error = film.restore(&damaged, &view(2)).unwrap_err().to_string();
     assert!(error.contains("state") && error.contains("known"), "{error}");
 }
 
 #[test]
 fn frames_of_other_sizes_are_refused() {
-    let film = Series::film(&config(), &weights(), &style(), &view(0)).unwrap();
+    let film = Series::film(&config(), &small_vgg(), &style(), &view(0)).unwrap();
     let before = Frame { content: view(0), painted: view(0) };
-    let error = film.frame(&before, &draw(40, 48, 1)).unwrap_err().to_string();
+    let error = film.frame(&before, &noise_picture(40, 48, 1)).unwrap_err().to_string();
     assert!(error.contains("one size") && error.contains("40"), "{error}");
     for config in [
         NstConfig { temporal_weight: -1.0, ..config() },
         NstConfig { frame_steps: 0, ..config() },
         NstConfig { frame_learning_rate: 0.0, ..config() },
     ] {
-        assert!(Series::film(&config, &weights(), &style(), &view(0)).is_err());
+        assert!(Series::film(&config, &small_vgg(), &style(), &view(0)).is_err());
     }
     // Of another size than what was painted is no matter.
-    let before = Frame { content: view(0), painted: draw(20, 20, 1) };
+    let before = Frame { content: view(0), painted: noise_picture(20, 20, 1) };
     assert_eq!(finish(film.frame(&before, &view(1)).unwrap()).dims(), [3, 48, 48]);
 }

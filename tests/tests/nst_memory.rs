@@ -3,30 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use gdl_nst::{NstConfig, OptimizerKind, Plan, Statistics, Style, StyleTransfer, plan};
+use gdl_tests::Counting;
 use gdl_vgg::{Arch, Pooling, Tap, VggConfig, VggWeights};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-/// The system's allocator, counting.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(LIVE.fetch_add(layout.size(), SeqCst) + layout.size(), SeqCst);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), SeqCst);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -40,19 +18,20 @@ fn picture(h: usize, w: usize) -> Tensor {
 /// program itself.
 fn measure(config: &NstConfig, weights: &VggWeights, masked: bool) -> (f64, f64) {
     let (h, w) = (192, 256);
-    let before = LIVE.load(SeqCst);
-    PEAK.store(before, SeqCst);
-    let (content, style) = (picture(h, w), picture(h, 240));
-    let mask = Tensor::from_vec(vec![1f32, 0.0], (1, 2), &Device::Cpu).unwrap();
-    let mut styles: Vec<Style> = vec![style.clone().into()];
-    if masked {
-        styles.push(Style { mask: Some(mask), ..style.into() });
-    }
-    let mut transfer = StyleTransfer::new(config, weights, &content, &styles).unwrap();
-    while transfer.step().unwrap().is_some() {}
-    let plan = plan(config, weights, &content, &styles).unwrap();
-    assert_eq!(&plan, transfer.plan());
-    ((PEAK.load(SeqCst) - before) as f64, (plan.peak() - Plan::PROGRAM) as f64)
+    let (plan, peak) = Counting::peak_of(|| {
+        let (content, style) = (picture(h, w), picture(h, 240));
+        let mask = Tensor::from_vec(vec![1f32, 0.0], (1, 2), &Device::Cpu).unwrap();
+        let mut styles: Vec<Style> = vec![style.clone().into()];
+        if masked {
+            styles.push(Style { mask: Some(mask), ..style.into() });
+        }
+        let mut transfer = StyleTransfer::new(config, weights, &content, &styles).unwrap();
+        while transfer.step().unwrap().is_some() {}
+        let plan = plan(config, weights, &content, &styles).unwrap();
+        assert_eq!(&plan, transfer.plan());
+        plan
+    });
+    (peak as f64, (plan.peak() - Plan::PROGRAM) as f64)
 }
 
 #[test]

@@ -7,26 +7,16 @@ use gdl_nst::{
     Error, Init, KeepColour, Layer, LossKind, LossWeights, NstConfig, Objective, OptimizerKind, Statistics,
     Style, StyleTransfer, TotalVariation, luma,
 };
-use gdl_tests::{assert_bitwise, max_abs_diff};
-use gdl_train::SharedRng;
-use gdl_vgg::{Tap, VggConfig, VggWeights};
+use gdl_tests::{assert_bitwise, max_abs_diff, noise_picture, small_vgg};
+use gdl_vgg::Tap;
 use std::ops::ControlFlow;
-
-fn weights() -> VggWeights {
-    let config = VggConfig { widths: [8, 12, 16, 16, 16], upto: Tap::relu(3, 1), ..VggConfig::default() };
-    VggWeights::random(&config, 1).unwrap()
-}
-
-fn draw(h: usize, w: usize, seed: u64) -> Tensor {
-    SharedRng::seed(seed).rand((3, h, w), 0.0, 1.0, DType::F32, &Device::Cpu).unwrap()
-}
 
 fn quick() -> NstConfig {
     NstConfig { size: 32, min_size: 16, steps: 8, statistics: Statistics::Gram, ..NstConfig::default() }
 }
 
 fn paint(config: &NstConfig, content: &Tensor, styles: &[Style]) -> Tensor {
-    let mut transfer = StyleTransfer::new(config, &weights(), content, styles).unwrap();
+    let mut transfer = StyleTransfer::new(config, &small_vgg(), content, styles).unwrap();
     transfer.run(|_| ControlFlow::Continue(())).unwrap()
 }
 
@@ -42,7 +32,7 @@ fn columns(white: usize) -> Tensor {
 
 #[test]
 fn every_loss_lowers_its_own_share() {
-    let (content, style) = (draw(18, 30, 1), draw(25, 20, 2));
+    let (content, style) = (noise_picture(18, 30, 1), noise_picture(25, 20, 2));
     let base = NstConfig { size: 24, min_size: 24, steps: 25, content_weight: 0.1, ..NstConfig::default() };
     let mut settings = vec![NstConfig { histogram_weight: 5.0, ..base.clone() }];
     for statistics in [Statistics::Gram, Statistics::Covariance, Statistics::MeanStd, Statistics::Wasserstein]
@@ -57,7 +47,7 @@ fn every_loss_lowers_its_own_share() {
     settings.push(NstConfig { content_layers: layers.clone(), style_layers: layers, ..base });
     for config in settings {
         let mut transfer =
-            StyleTransfer::new(&config, &weights(), &content, &[style.clone().into()]).unwrap();
+            StyleTransfer::new(&config, &small_vgg(), &content, &[style.clone().into()]).unwrap();
         let mut losses = Vec::new();
         transfer
             .run(|r| {
@@ -131,9 +121,9 @@ fn a_mask_keeps_a_style_in_its_place() {
 
 #[test]
 fn masks_that_make_no_sense_are_named() {
-    let (content, style) = (draw(16, 16, 1), draw(16, 16, 2));
+    let (content, style) = (noise_picture(16, 16, 1), noise_picture(16, 16, 2));
     let error = |styles: &[Style]| {
-        StyleTransfer::new(&quick(), &weights(), &content, styles).unwrap_err().to_string()
+        StyleTransfer::new(&quick(), &small_vgg(), &content, styles).unwrap_err().to_string()
     };
     let masked = |mask| Style { mask: Some(mask), ..Style::from(style.clone()) };
     assert!(error(&[masked(columns(0))]).contains("style 1"), "black");
@@ -151,8 +141,8 @@ fn colours_are_kept() {
         let rgb = Tensor::new(&rgb, &Device::Cpu).unwrap().reshape((3, 1, 1)).unwrap();
         ((x * 0.3).unwrap().broadcast_add(&rgb)).unwrap()
     };
-    let content = tint(draw(32, 32, 1), [0.6, 0.2, 0.2]);
-    let style: Style = tint(draw(32, 32, 2), [0.1, 0.5, 0.2]).into();
+    let content = tint(noise_picture(32, 32, 1), [0.6, 0.2, 0.2]);
+    let style: Style = tint(noise_picture(32, 32, 2), [0.1, 0.5, 0.2]).into();
     let means = |x: &Tensor| x.mean((1, 2)).unwrap().to_vec1::<f32>().unwrap();
     let run = |keep_color| {
         let config = NstConfig { keep_color, content_weight: 0.2, steps: 30, ..quick() };
@@ -175,11 +165,11 @@ fn colours_are_kept() {
 
 #[test]
 fn what_is_shown_is_the_average_of_adams_pictures() {
-    let (content, styles) = (draw(32, 32, 1), [draw(32, 32, 2).into()]);
+    let (content, styles) = (noise_picture(32, 32, 1), [noise_picture(32, 32, 2).into()]);
     let config = NstConfig { min_size: 32, ..quick() };
     let averaged = NstConfig { average_decay: 0.75, ..config.clone() };
-    let mut plain = StyleTransfer::new(&config, &weights(), &content, &styles).unwrap();
-    let mut other = StyleTransfer::new(&averaged, &weights(), &content, &styles).unwrap();
+    let mut plain = StyleTransfer::new(&config, &small_vgg(), &content, &styles).unwrap();
+    let mut other = StyleTransfer::new(&averaged, &small_vgg(), &content, &styles).unwrap();
     let mut sum = content.zeros_like().unwrap();
     for n in 1..=8 {
         plain.step().unwrap();
@@ -201,14 +191,15 @@ fn what_is_shown_is_the_average_of_adams_pictures() {
 
 #[test]
 fn going_on_from_a_saved_state_is_exact() {
-    let (content, styles) = (draw(20, 32, 1), [draw(25, 20, 2).into(), draw(16, 16, 3).into()]);
+    let (content, styles) =
+        (noise_picture(20, 32, 1), [noise_picture(25, 20, 2).into(), noise_picture(16, 16, 3).into()]);
     let base = NstConfig { scale_factor: std::f64::consts::SQRT_2, average_decay: 0.8, ..quick() };
     for config in [
         base.clone(),
         NstConfig { optimizer: OptimizerKind::Lbfgs, ..base.clone() },
         NstConfig { keep_color: Some(KeepColour::Luma), init: Init::Noise, clamp: false, ..base },
     ] {
-        let new = || StyleTransfer::new(&config, &weights(), &content, &styles).unwrap();
+        let new = || StyleTransfer::new(&config, &small_vgg(), &content, &styles).unwrap();
         let mut whole = new();
         let want = whole.run(|_| ControlFlow::Continue(())).unwrap();
         // At the start, in the middle of a scale, at the end of one, and at the end of all.
@@ -221,7 +212,7 @@ fn going_on_from_a_saved_state_is_exact() {
             let shown = first.image().unwrap();
             // What the first does from here on does not show in its state.
             first.step().unwrap();
-            let mut second = StyleTransfer::restore(&state, &weights(), &content, &styles).unwrap();
+            let mut second = StyleTransfer::restore(&state, &small_vgg(), &content, &styles).unwrap();
             assert_bitwise(&second.image().unwrap(), &shown, "restored");
             let got = second.run(|_| ControlFlow::Continue(())).unwrap();
             assert_bitwise(&got, &want, &format!("{:?} from step {stop}", config.optimizer));
@@ -231,8 +222,8 @@ fn going_on_from_a_saved_state_is_exact() {
 
 #[test]
 fn states_that_do_not_fit_are_refused() {
-    let (content, styles) = (draw(20, 32, 1), [draw(25, 20, 2).into()]);
-    let mut transfer = StyleTransfer::new(&quick(), &weights(), &content, &styles).unwrap();
+    let (content, styles) = (noise_picture(20, 32, 1), [noise_picture(25, 20, 2).into()]);
+    let mut transfer = StyleTransfer::new(&quick(), &small_vgg(), &content, &styles).unwrap();
     transfer.step().unwrap();
     let state = transfer.state().unwrap();
     let json = serde_json::to_string(&state.progress).unwrap();
@@ -240,9 +231,9 @@ fn states_that_do_not_fit_are_refused() {
     let refused = |change: &dyn Fn(&mut gdl_nst::TransferState), content: &Tensor| {
         let mut state = state.clone();
         change(&mut state);
-        StyleTransfer::restore(&state, &weights(), content, &styles).unwrap_err().to_string()
+        StyleTransfer::restore(&state, &small_vgg(), content, &styles).unwrap_err().to_string()
     };
-    assert!(refused(&|_| {}, &draw(32, 20, 1)).contains("image"), "another shape");
+    assert!(refused(&|_| {}, &noise_picture(32, 20, 1)).contains("image"), "another shape");
     assert!(refused(&|s| drop(s.tensors.remove("image")), &content).contains("image"));
     assert!(refused(&|s| drop(s.tensors.remove("optimizer.exp_avg.image")), &content).contains("exp_avg"));
     assert!(refused(&|s| s.progress.scale = 9, &content).contains("scale 9"));
@@ -252,7 +243,7 @@ fn states_that_do_not_fit_are_refused() {
 
 #[test]
 fn a_step_into_nothing_is_taken_back_and_retried_smaller() {
-    let (content, styles) = (draw(16, 16, 1), [draw(16, 16, 2).into()]);
+    let (content, styles) = (noise_picture(16, 16, 1), [noise_picture(16, 16, 2).into()]);
     for statistics in [Statistics::Gram, Statistics::Wasserstein] {
         // A rate at which the square of the variation overflows, unless it is halved some times.
         let config = NstConfig {
@@ -263,7 +254,7 @@ fn a_step_into_nothing_is_taken_back_and_retried_smaller() {
             statistics,
             ..quick()
         };
-        let mut transfer = StyleTransfer::new(&config, &weights(), &content, &styles).unwrap();
+        let mut transfer = StyleTransfer::new(&config, &small_vgg(), &content, &styles).unwrap();
         transfer.step().unwrap();
         let before = transfer.state().unwrap();
         let error = transfer.step().unwrap_err();
@@ -275,7 +266,7 @@ fn a_step_into_nothing_is_taken_back_and_retried_smaller() {
             assert_bitwise(tensor, &after.tensors[name], name);
         }
         let config = NstConfig { retries: 60, ..config };
-        let mut transfer = StyleTransfer::new(&config, &weights(), &content, &styles).unwrap();
+        let mut transfer = StyleTransfer::new(&config, &small_vgg(), &content, &styles).unwrap();
         let mut retries = Vec::new();
         transfer
             .run(|r| {
@@ -290,7 +281,7 @@ fn a_step_into_nothing_is_taken_back_and_retried_smaller() {
 
 #[test]
 fn lbfgs_starts_anew_where_its_trials_overflow() {
-    let (content, styles) = (draw(16, 16, 1), [draw(16, 16, 2).into()]);
+    let (content, styles) = (noise_picture(16, 16, 1), [noise_picture(16, 16, 2).into()]);
     let config = NstConfig {
         optimizer: OptimizerKind::Lbfgs,
         clamp: false,
@@ -299,7 +290,7 @@ fn lbfgs_starts_anew_where_its_trials_overflow() {
         min_size: 32,
         ..quick()
     };
-    let mut transfer = StyleTransfer::new(&config, &weights(), &content, &styles).unwrap();
+    let mut transfer = StyleTransfer::new(&config, &small_vgg(), &content, &styles).unwrap();
     let first = transfer.step().unwrap().unwrap();
     assert!(first.retries > 0, "{first:?}");
     // Nothing that is worse is taken, whatever the trials come to.
@@ -311,8 +302,8 @@ fn lbfgs_starts_anew_where_its_trials_overflow() {
 
 #[test]
 fn weights_change_between_steps_and_layers_can_be_read() {
-    let (content, styles) = (draw(16, 24, 1), [draw(16, 16, 2).into()]);
-    let mut transfer = StyleTransfer::new(&quick(), &weights(), &content, &styles).unwrap();
+    let (content, styles) = (noise_picture(16, 24, 1), [noise_picture(16, 16, 2).into()]);
+    let mut transfer = StyleTransfer::new(&quick(), &small_vgg(), &content, &styles).unwrap();
     transfer.step().unwrap();
     let changed = LossWeights { content: 0.0, style: 5.0, tv: 0.5, histogram: 0.0, temporal: 0.0 };
     transfer.set_weights(changed).unwrap();
@@ -329,17 +320,18 @@ fn weights_change_between_steps_and_layers_can_be_read() {
 
 #[test]
 fn a_picture_of_ones_own_is_where_it_starts() {
-    let (content, styles) = (draw(32, 32, 1), [draw(16, 16, 2).into()]);
-    let start = draw(32, 32, 3);
+    let (content, styles) = (noise_picture(32, 32, 1), [noise_picture(16, 16, 2).into()]);
+    let start = noise_picture(32, 32, 3);
     let config = NstConfig { min_size: 32, ..quick() };
-    let at = |start: &Tensor| StyleTransfer::starting_from(start, &config, &weights(), &content, &styles);
+    let at = |start: &Tensor| StyleTransfer::starting_from(start, &config, &small_vgg(), &content, &styles);
     assert_bitwise(&at(&start).unwrap().image().unwrap(), &start, "before the first step");
     // Of another shape it is stretched.
-    assert_eq!(at(&draw(8, 50, 3)).unwrap().image().unwrap().dims(), [3, 32, 32]);
+    assert_eq!(at(&noise_picture(8, 50, 3)).unwrap().image().unwrap().dims(), [3, 32, 32]);
     assert!(at(&start.narrow(0, 0, 1).unwrap()).unwrap_err().to_string().contains("initial picture"));
     let noise = NstConfig { init: Init::StyleStats, ..config.clone() };
     let plain = Tensor::full(0.8f32, (3, 9, 9), &Device::Cpu).unwrap();
-    let picture = StyleTransfer::new(&noise, &weights(), &content, &[plain.into()]).unwrap().image().unwrap();
+    let picture =
+        StyleTransfer::new(&noise, &small_vgg(), &content, &[plain.into()]).unwrap().image().unwrap();
     assert!((mean(&picture) - 0.8).abs() < 0.01, "the style's colour: {}", mean(&picture));
 }
 
@@ -355,13 +347,14 @@ fn the_pull_of_a_weight_is_the_same_at_every_size() {
         ..NstConfig::default()
     };
     // Of shapes as large as what the taps see.
-    let blocks = |seed| resize(&draw(4, 4, seed), 16, 16, Filter::Box).unwrap();
+    let blocks = |seed| resize(&noise_picture(4, 4, seed), 16, 16, Filter::Box).unwrap();
     let (c, s, x) = (blocks(1), blocks(2), blocks(3));
     let parts = |tile: usize| {
         let tiled = |t: &Tensor| t.repeat((1, tile, tile)).unwrap().to_dtype(DType::F64).unwrap();
-        let vgg = Objective::network(&config, &weights(), DType::F64, &Device::Cpu).unwrap();
+        let vgg = Objective::network(&config, &small_vgg(), DType::F64, &Device::Cpu).unwrap();
         let content = tiled(&c).unsqueeze(0).unwrap();
-        let mut objective = Objective::new(&config, &weights(), vgg, &content, &[tiled(&s).into()]).unwrap();
+        let mut objective =
+            Objective::new(&config, &small_vgg(), vgg, &content, &[tiled(&s).into()]).unwrap();
         let image = Var::from_tensor(&tiled(&x).unsqueeze(0).unwrap()).unwrap();
         [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]].map(|w| {
             let [content, style, tv, histogram] = w;

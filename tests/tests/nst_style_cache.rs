@@ -3,8 +3,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use gdl_nst::{Error, Init, KeepColour, NstConfig, Statistics, Style, StyleCache, StyleTransfer};
-use gdl_tests::assert_bitwise;
-use gdl_train::{SharedRng, Tensors, load_tensors, save_tensors};
+use gdl_tests::{assert_bitwise, noise_picture};
+use gdl_train::{Tensors, load_tensors, save_tensors};
 use gdl_vgg::{Pooling, Preprocess, Tap, VggConfig, VggWeights};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,10 +12,6 @@ use std::ops::ControlFlow;
 fn network(seed: u64) -> VggWeights {
     let config = VggConfig { widths: [8, 11, 16, 16, 16], upto: Tap::relu(3, 1), ..VggConfig::default() };
     VggWeights::random(&config, seed).unwrap()
-}
-
-fn draw(h: usize, w: usize, seed: u64) -> Tensor {
-    SharedRng::seed(seed).rand((3, h, w), 0.0, 1.0, DType::F32, &Device::Cpu).unwrap()
 }
 
 fn config() -> NstConfig {
@@ -27,7 +23,8 @@ fn measure(config: &NstConfig, styles: &[Style]) -> gdl_nst::Result<StyleCache> 
 }
 
 fn paint(config: &NstConfig, styles: &[Style]) -> gdl_nst::Result<Tensor> {
-    StyleTransfer::new(config, &network(1), &draw(20, 28, 5), styles)?.run(|_| ControlFlow::Continue(()))
+    StyleTransfer::new(config, &network(1), &noise_picture(20, 28, 5), styles)?
+        .run(|_| ControlFlow::Continue(()))
 }
 
 fn through_a_file(cache: &StyleCache) -> StyleCache {
@@ -48,7 +45,7 @@ fn it_paints_as_the_pictures_do_bit_for_bit() {
     settings.push(NstConfig { init: Init::StyleStats, style_scale: 0.75, ..config() });
     settings.push(NstConfig { init: Init::Recoloured, style_size: Some(24), ..config() });
     // One larger and one smaller than the picture; and the two together.
-    let (large, small) = (draw(40, 50, 1), draw(19, 22, 2));
+    let (large, small) = (noise_picture(40, 50, 1), noise_picture(19, 22, 2));
     let mixed = vec![Style { weight: 3.0, ..Style::from(large.clone()) }, small.clone().into()];
     for config in settings {
         for styles in [vec![Style::from(large.clone())], vec![small.clone().into()], mixed.clone()] {
@@ -64,7 +61,7 @@ fn it_paints_as_the_pictures_do_bit_for_bit() {
 
 #[test]
 fn it_stands_beside_pictures_and_under_masks() {
-    let (a, b) = (draw(40, 50, 1), draw(30, 22, 2));
+    let (a, b) = (noise_picture(40, 50, 1), noise_picture(30, 22, 2));
     let cache = measure(&config(), &[a.clone().into()]).unwrap();
     let mask = Tensor::new(&[[1f32, 0.0]], &Device::Cpu).unwrap();
     let styles = |first: Style| {
@@ -84,7 +81,7 @@ fn it_stands_beside_pictures_and_under_masks() {
 
 #[test]
 fn other_settings_are_free_as_far_as_it_reaches() {
-    let style = draw(20, 24, 1);
+    let style = noise_picture(20, 24, 1);
     let wide = NstConfig { size: 64, histogram_weight: 1.0, style_levels: 2, ..config() };
     let cache = measure(&wide, &[style.clone().into()]).unwrap();
     // 64 and 32 are beyond the picture's own 24.
@@ -111,12 +108,12 @@ fn other_settings_are_free_as_far_as_it_reaches() {
 
 #[test]
 fn what_it_does_not_go_with_is_told_in_a_line() {
-    let cache = measure(&config(), &[draw(40, 50, 1).into()]).unwrap();
+    let cache = measure(&config(), &[noise_picture(40, 50, 1).into()]).unwrap();
     let narrow = NstConfig { style_layers: Some(vec![Tap::relu(1, 1).into()]), ..config() };
-    let shallow = measure(&narrow, &[draw(40, 50, 1).into()]).unwrap();
+    let shallow = measure(&narrow, &[noise_picture(40, 50, 1).into()]).unwrap();
     let refused = |cache: &StyleCache, config: &NstConfig, weights: VggWeights, says: &str| {
-        let error =
-            StyleTransfer::new(config, &weights, &draw(20, 28, 5), &[cache.clone().into()]).unwrap_err();
+        let error = StyleTransfer::new(config, &weights, &noise_picture(20, 28, 5), &[cache.clone().into()])
+            .unwrap_err();
         assert!(matches!(error, Error::StyleCache { .. }), "{error}");
         let error = error.to_string();
         assert!(error.contains(says) && error.lines().count() == 1, "{says:?} is not in: {error}");
@@ -141,7 +138,7 @@ fn what_it_does_not_go_with_is_told_in_a_line() {
 
 #[test]
 fn what_cannot_be_kept_is_not() {
-    let style = || Style::from(draw(20, 20, 1));
+    let style = || Style::from(noise_picture(20, 20, 1));
     let mask = Some(Tensor::ones((2, 2), DType::F32, &Device::Cpu).unwrap());
     let masked = Style { mask, ..style() };
     let scaled = Style { scale: 2.0, ..style() };
@@ -165,7 +162,7 @@ type Damage = (&'static str, fn(&mut Tensors, &mut serde_json::Value));
 #[test]
 fn damaged_and_hostile_files_are_refused() {
     let config = NstConfig { histogram_weight: 1.0, ..config() };
-    let cache = measure(&config, &[draw(40, 50, 1).into()]).unwrap();
+    let cache = measure(&config, &[noise_picture(40, 50, 1).into()]).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (good, bad) = (dir.path().join("good.gdlstyle"), dir.path().join("bad.gdlstyle"));
     cache.save(&good).unwrap();

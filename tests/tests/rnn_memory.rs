@@ -8,37 +8,9 @@ use gdl_rnn::{
     CrossEntropy, Embedding, EmbeddingConfig, Gru, GruConfig, Lstm, LstmConfig, Stepper, linear,
     linear_cross_entropy,
 };
+use gdl_tests::Counting;
 use gdl_train::ParamStore;
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-/// The system's allocator, counting.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-fn count(size: usize) {
-    CALLS.fetch_add(1, SeqCst);
-    PEAK.fetch_max(LIVE.fetch_add(size, SeqCst) + size, SeqCst);
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), SeqCst);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -48,10 +20,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// Bytes that a call needs beyond what is there.
 fn peak(f: impl FnOnce()) -> usize {
-    let before = LIVE.load(SeqCst);
-    PEAK.store(before, SeqCst);
-    f();
-    PEAK.load(SeqCst) - before
+    Counting::peak_of(f).1
 }
 
 #[test]
@@ -122,12 +91,12 @@ fn writing_allocates_nothing_per_token() {
     for stepper in steppers {
         let mut stepper = stepper.unwrap();
         stepper.step(0).unwrap();
-        let before = CALLS.load(SeqCst);
+        let before = Counting::calls();
         for token in 0..65 {
             stepper.step(token).unwrap();
         }
         // Other threads of the test harness may do something; 65 tokens do not.
-        let calls = CALLS.load(SeqCst) - before;
+        let calls = Counting::calls() - before;
         assert!(calls < 10, "{calls} allocations for 65 tokens");
     }
 }

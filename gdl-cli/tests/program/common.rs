@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use gdl_train::{Tensors, load_tensors, save_tensors};
+use gdl_vgg::{Tap, VggConfig, VggWeights};
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -40,6 +41,19 @@ impl Dir {
         dir.picture("b/fuenf.bmp", 64, 21);
         dir.write("corpus.txt", CORPUS.repeat(12));
         dir
+    }
+
+    /// The same with a VGG network of a few channels up to relu3_1, small.safetensors.
+    pub(crate) fn with_network() -> Self {
+        let dir = Self::stocked();
+        dir.network("small.safetensors", 1);
+        dir
+    }
+
+    /// Such a network of that seed.
+    pub(crate) fn network(&self, name: &str, seed: u64) {
+        let config = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
+        VggWeights::random(&config, seed).unwrap().save(self.path(name)).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

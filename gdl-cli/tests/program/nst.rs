@@ -1,22 +1,14 @@
 //! `gdl nst` on files.
 
 use crate::common::Dir;
-use gdl_vgg::{Tap, VggConfig, VggWeights};
 
-/// With a network of a few channels, which [`stocked`] puts there.
+/// With a network of a few channels, which [`Dir::with_network`] puts there.
 /// The recipe is left out, so that files are the same where pictures are.
 const SMALL: &str = "--weights small.safetensors --size 32 --steps 3 --no-recipe";
 
-fn stocked() -> Dir {
-    let dir = Dir::stocked();
-    let config = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
-    VggWeights::random(&config, 1).unwrap().save(dir.path("small.safetensors")).unwrap();
-    dir
-}
-
 #[test]
 fn a_picture_is_painted_and_painted_the_same_again() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let paint = |out: &str, more: &str| {
         dir.succeeds(&format!("nst content.png style.png -o {out} {SMALL} --quiet {more}"));
         dir.read(out)
@@ -33,7 +25,7 @@ fn a_picture_is_painted_and_painted_the_same_again() {
 
 #[test]
 fn a_random_network_is_that_of_its_seed() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let paint = |out: &str, seed: u32| {
         let flags = format!("--weights random --seed {seed} --size 16 --steps 2 --quiet --no-recipe");
         dir.succeeds(&format!("nst content.png style.png -o {out} {flags}"));
@@ -46,7 +38,7 @@ fn a_random_network_is_that_of_its_seed() {
 
 #[test]
 fn styles_come_from_files_folders_and_the_program() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let output = dir.succeeds(&format!("nst content.png style.png b -o several.jpg {SMALL}"));
     assert_eq!(output.stdout, "");
     assert!(output.stderr.contains("several.jpg"), "{}", output.stderr);
@@ -63,7 +55,7 @@ fn styles_come_from_files_folders_and_the_program() {
 
 #[test]
 fn every_option_changes_the_picture() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.write("mask.png", dir.read("style.png"));
     let paint_at = |base: &str, more: &str| {
         let weights = "--weights small.safetensors --size 32 --quiet --no-recipe";
@@ -137,7 +129,7 @@ fn every_option_changes_the_picture() {
 
 #[test]
 fn options_that_make_no_sense_are_refused() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     for (flags, says) in [
         ("--style-weights 1,2", "2 numbers for 1 styles"),
         ("--style-weights 0", "above 0"),
@@ -165,14 +157,14 @@ fn options_that_make_no_sense_are_refused() {
 
 #[test]
 fn quiet_is_quiet() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let output = dir.succeeds(&format!("nst content.png style.png -o out.png {SMALL} --quiet"));
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""));
 }
 
 #[test]
 fn inputs_that_are_no_pictures_are_named() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.write("text.png", "no picture at all");
     dir.write("empty.png", "");
     let whole = dir.read("content.png");
@@ -195,7 +187,7 @@ fn inputs_that_are_no_pictures_are_named() {
 
 #[test]
 fn outputs_that_cannot_be_written_are_named() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     for (out, says) in [
         ("content.png/out.png", "not a folder"),
         ("gone/out.png", "does not exist"),
@@ -211,7 +203,7 @@ fn outputs_that_cannot_be_written_are_named() {
 
 #[test]
 fn a_failed_run_leaves_the_picture_that_was_there() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.picture("out.png", 9, 9);
     dir.fails(&format!("nst content.png gone.png -o out.png {SMALL}"), &["gone.png"]);
     assert_eq!(dir.size("out.png"), (9, 9));
@@ -219,7 +211,7 @@ fn a_failed_run_leaves_the_picture_that_was_there() {
 
 #[test]
 fn vgg_that_cannot_be_fetched_is_named_with_the_ways_on() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     for weights in ["--weights vgg19", "--weights vgg16"] {
         let args = format!("nst content.png style.png -o out.png --size 32 --steps 1 {weights}");
         dir.fails(&args, &["timm/vgg1", "network", "--weights FILE", "--weights builtin"]);
@@ -228,7 +220,7 @@ fn vgg_that_cannot_be_fetched_is_named_with_the_ways_on() {
 
 #[test]
 fn without_vgg_the_network_inside_the_program_paints_and_it_is_said_once() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let paint = |out: &str, more: &str| {
         dir.succeeds(&format!("nst content.png style.png -o {out} --size 32 --steps 2 {more}")).stderr
     };
@@ -250,7 +242,7 @@ fn without_vgg_the_network_inside_the_program_paints_and_it_is_said_once() {
 
 #[test]
 fn weights_that_are_none_are_named() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.write("weights.safetensors", "far from it");
     dir.write("weights.pth", "far from it");
     dir.write("empty.safetensors", "");

@@ -1,21 +1,18 @@
 //! `gdl nst` on films, folders and styles kept in files.
 
 use crate::common::Dir;
-use gdl_vgg::{Tap, VggConfig, VggWeights};
 
 const SMALL: &str = "--weights small.safetensors --size 32 --steps 4 --frame-steps 2 --no-recipe";
 
 /// Three frames of a film, whose numbers are in another order than their names, and a small network.
 fn filmed() -> Dir {
-    let dir = Dir::stocked();
+    let dir = Dir::with_network();
     for (n, left) in [(1, 0), (2, 2), (10, 4)] {
         let scene = gdl_nst::builtin::content(64).unwrap();
         let frame = scene.narrow(2, left, 40).unwrap().contiguous().unwrap();
         std::fs::create_dir_all(dir.path("frames")).unwrap();
         gdl_image_io::save_image(&frame, dir.path(&format!("frames/f{n}.png"))).unwrap();
     }
-    let config = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
-    VggWeights::random(&config, 1).unwrap().save(dir.path("small.safetensors")).unwrap();
     dir
 }
 
@@ -213,8 +210,7 @@ fn saved_styles_that_do_not_fit_are_named() {
     let flags = "--weights small.safetensors --size 32 --min-scale 16 --steps 3";
     dir.succeeds(&format!("nst content.png style.png -o made.png {flags} --save-style a.gdlstyle --quiet"));
     std::fs::remove_file(dir.path("made.png")).unwrap();
-    let other = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
-    VggWeights::random(&other, 2).unwrap().save(dir.path("other.safetensors")).unwrap();
+    dir.network("other.safetensors", 2);
     for (more, says) in [
         ("--style-loss gram", "statistics"),
         ("--pooling average", "pooling"),

@@ -2,22 +2,14 @@
 
 use crate::common::Dir;
 use gdl_image_io::load_image;
-use gdl_vgg::{Tap, VggConfig, VggWeights};
 
 /// Two scales, of 48 and 96 pixels; without the recipe, so that files are the same where pictures are.
 const SMALL: &str =
     "--weights small.safetensors --size 96 --min-scale 48 --scale-factor 2 --steps 4 --no-recipe";
 
-fn stocked() -> Dir {
-    let dir = Dir::stocked();
-    let config = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
-    VggWeights::random(&config, 1).unwrap().save(dir.path("small.safetensors")).unwrap();
-    dir
-}
-
 #[test]
 fn the_plan_is_printed_and_the_picture_is_the_same() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let paint = |out: &str, flags: &str| {
         dir.succeeds(&format!("nst content.png style.png -o {out} {SMALL} {flags}")).stderr
     };
@@ -42,7 +34,7 @@ fn the_plan_is_printed_and_the_picture_is_the_same() {
 
 #[test]
 fn bounds_that_make_no_sense_are_refused_before_anything_runs() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     for (flags, says) in [
         ("--max-memory 4", "4GB"),
         ("--max-memory 0GB", "--max-memory"),

@@ -2,17 +2,9 @@
 
 use crate::common::Dir;
 use gdl_image_io::{SaveOptions, load_image, png_text, save_image_with};
-use gdl_vgg::{Tap, VggConfig, VggWeights};
 use serde_json::{Value, json};
 
 const WEIGHTS: &str = "--weights small.safetensors --quiet";
-
-fn stocked() -> Dir {
-    let dir = Dir::stocked();
-    let config = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
-    VggWeights::random(&config, 1).unwrap().save(dir.path("small.safetensors")).unwrap();
-    dir
-}
 
 fn recipe(dir: &Dir, picture: &str) -> Value {
     serde_json::from_str(&png_text(dir.path(picture), "gdl-nst").unwrap().unwrap()).unwrap()
@@ -27,7 +19,7 @@ fn write_recipe(dir: &Dir, picture: &str, recipe: &str) {
 
 #[test]
 fn a_picture_says_what_it_came_of_and_is_painted_again_by_that() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.write("mask.png", dir.read("style.png"));
     let flags = "--size 32 --steps 4 --min-scale 16 --seed 7 --optimizer lbfgs --style-layers relu1_1:0.3,relu2_1 \
                  --style-weights 1,3 --style-scale 0.8 --mask none --mask mask.png --tv l1 --init style.png \
@@ -92,11 +84,10 @@ fn a_picture_says_what_it_came_of_and_is_painted_again_by_that() {
 
 #[test]
 fn what_is_not_as_it_was_is_told_in_a_line() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.succeeds(&format!("nst content.png style.png -o out.png {WEIGHTS} --size 32 --steps 2"));
     dir.picture("style.png", 20, 20);
-    let config = VggConfig { upto: Tap::relu(3, 1), widths: [4, 6, 8, 8, 8], ..VggConfig::default() };
-    VggWeights::random(&config, 2).unwrap().save(dir.path("small.safetensors")).unwrap();
+    dir.network("small.safetensors", 2);
     let said = dir.succeeds("nst --like out.png -o new.png").stderr;
     let line =
         "out.png: not as they were: style.png, the network small.safetensors; the result will be another";
@@ -115,7 +106,7 @@ fn what_is_not_as_it_was_is_told_in_a_line() {
 
 #[test]
 fn recipes_that_are_none_are_named() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     dir.succeeds(&format!("nst content.png style.png -o bare.png {WEIGHTS} --size 32 --steps 2 --no-recipe"));
     dir.succeeds(&format!("nst content.png style.png -o out.jpg {WEIGHTS} --size 32 --steps 2"));
     for file in ["content.png", "bare.png", "out.jpg"] {
@@ -150,7 +141,7 @@ fn recipes_that_are_none_are_named() {
 #[test]
 fn ctrl_c_saves_the_picture_and_resume_goes_on_exactly() {
     use crate::interrupt::interrupted;
-    let dir = stocked();
+    let dir = Dir::with_network();
     for flags in [
         "--avg-decay 0.5 --init noise --seed 3 --no-recipe",
         "--optimizer lbfgs --keep-color luma --bit-depth 16",
@@ -184,7 +175,7 @@ fn ctrl_c_saves_the_picture_and_resume_goes_on_exactly() {
 
 #[test]
 fn what_is_saved_on_the_way_is_gone_in_the_end_or_told_of() {
-    let dir = stocked();
+    let dir = Dir::with_network();
     let paint = format!("nst content.png style.png -o out.png {WEIGHTS} --size 32 --steps 4 --min-scale 16");
     dir.succeeds(&paint);
     let plain = dir.read("out.png");
