@@ -188,6 +188,11 @@ impl Pix2Pix {
         let generator = self.generator.clone();
         recomputed(a, Some(&self.noise), move |a| generator.forward_t(a, true))
     }
+
+    /// The generator as it translates when it is trained.
+    fn translator(&self) -> Result<Translator> {
+        Translator::copy(&self.config.generator, &self.stores[0])
+    }
 }
 
 impl Method for Pix2Pix {
@@ -267,14 +272,14 @@ impl Method for Pix2Pix {
     }
 
     fn translators(&self) -> Result<Vec<Translator>> {
-        Ok(vec![Translator::copy(&self.config.generator, &self.stores[0])?])
+        Ok(vec![self.translator()?])
     }
 
     /// Rows of picture, translation and truth.
     fn sheet(&self, pairs: &[(Tensor, Tensor)]) -> Result<Tensor> {
         let device = self.stores[0].device();
         // As a trained one translates: batch norm by the picture's own statistics.
-        let translator = Translator::copy(&self.config.generator, &self.stores[0])?;
+        let translator = self.translator()?;
         let rows = pairs
             .iter()
             .map(|(a, b)| {

@@ -1,11 +1,12 @@
 //! What a film that is not finished leaves in its folder, and what `--resume` goes on from.
 
 use super::recipe::Recipe;
+use super::saved::remove_if_there;
 use anyhow::{Context as _, Result, bail};
 use gdl_train::{Error, atomic_write};
 use serde::{Deserialize, Serialize};
 use std::{
-    io::{ErrorKind, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -56,11 +57,6 @@ impl Unfinished {
 
     /// Removes what is in `out`, where there is something: the film is done.
     pub(super) fn remove(out: &Path) -> Result<()> {
-        let path = path_in(out);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(e)
-                .with_context(|| format!("{}: cannot be removed; it is of no use any more", path.display())),
-            _ => Ok(()),
-        }
+        remove_if_there(&path_in(out))
     }
 }

@@ -5,16 +5,17 @@ use super::film::Unfinished;
 use super::memory::announce_plan;
 use super::painting::{PaintBar, Painting};
 use super::pictures::{Content, Pictures, saved_style};
-use super::recipe::{Film, Recipe, VERSION};
-use super::run::{compare, name, tell};
+use super::recipe::{Film, Recipe};
+use super::run::tell;
 use super::sources::{Source, Sources};
+use super::told::{bit_depth, recipe_of, told};
 use super::weights::Wanted;
 use crate::commands::{Context, translation::same_file, values};
 use crate::console::UsageError;
 use crate::interrupt::{Interrupt, Interrupted};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use gdl_image_io::{BitDepth, EXTENSIONS, check_writable, expand_pattern, image_size, keeps_16_bits};
+use gdl_image_io::{EXTENSIONS, check_writable, expand_pattern, image_size, keeps_16_bits};
 use gdl_nst::{Frame, NstConfig, Series, StyleTransfer};
 use std::path::{Path, PathBuf};
 
@@ -63,21 +64,15 @@ pub(super) fn run(args: &NstArgs, context: &Context) -> Result<()> {
         return Err(UsageError(message).into());
     }
     let left = args.again.resume.then(|| Unfinished::open(&args.out)).transpose()?;
-    let told = match (&left, &args.again.like) {
-        (Some(left), _) => Some(left.recipe.clone()),
-        (None, Some(path)) => Some(Recipe::of_picture(path)?),
-        (None, None) => None,
-    };
+    let told = told(left.as_ref().map(|left| &left.recipe), args)?;
     let told = told.as_ref();
     let begun = left.as_ref().and_then(|left| left.recipe.film.clone());
     let content = args.content.clone().unwrap_or_default();
     let film = begun.unwrap_or(Film { content, separate: args.frames.separate, frame: 0 });
     let wanted = Wanted::new(args, told.map(|r| &r.network));
-    let base = told.map(|r| r.settings.clone());
-    let settings = args.config(base.clone().unwrap_or_default())?;
-    let bit_depth = args.file.bit_depth.or(told.and_then(|r| r.bit_depth));
+    let settings = args.config(told.map(|r| r.settings.clone()).unwrap_or_default())?;
     let begun_in = || left.as_ref().map(|left| format!("--resume: begun in {}", left.folder.display()));
-    let jobs = match (Jobs::plan(&film, &args.out, bit_depth), begun_in()) {
+    let jobs = match (Jobs::plan(&film, &args.out, bit_depth(args, told)), begun_in()) {
         (planned, None) => planned?,
         (planned, Some(begun_in)) => planned.context(begun_in)?,
     };
@@ -91,24 +86,8 @@ pub(super) fn run(args: &NstArgs, context: &Context) -> Result<()> {
     if sources.content.path != jobs.inputs[0] {
         changed.push(format!("the first frame {}", sources.content.path.display()));
     }
-    let network = wanted.open(settings.seed, context)?;
-    let settings = args.config(base.unwrap_or_else(|| network.settings()))?;
-    if let Some(told) = told {
-        if network.differs(settings.seed, told)? {
-            changed.push(format!("the network {}", network.name));
-        }
-        compare(args, told, &changed, context)?;
-    }
-    let recipe = Recipe {
-        gdl: VERSION.to_string(),
-        device: name(&context.device).to_string(),
-        network: network.told(&settings)?,
-        sources,
-        bit_depth,
-        settings,
-        unfinished_after: None,
-        film: Some(film),
-    };
+    let wanted = (&wanted, settings.seed);
+    let (recipe, network) = recipe_of(args, told, wanted, (sources, Some(film)), changed, context)?;
     let (settings, weights) = (&recipe.settings, &network.weights);
     tell(settings, weights, context);
     let styles = saved_style(args, settings, weights, std::mem::take(&mut pictures.styles), context)?;
@@ -187,11 +166,7 @@ impl Course<'_> {
                 out: &self.jobs.outputs[i],
                 no_recipe: self.no_recipe,
                 alpha: content.alpha,
-                depth: match self.recipe.bit_depth {
-                    None => content.depth,
-                    Some(16) => BitDepth::Sixteen,
-                    Some(_) => BitDepth::Eight,
-                },
+                depth: self.recipe.depth(content.depth),
                 recipe: self.recipe_of(i)?,
                 save_every: None,
             };

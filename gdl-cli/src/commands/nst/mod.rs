@@ -11,6 +11,7 @@ mod recipe;
 mod run;
 mod saved;
 mod sources;
+mod told;
 mod weights;
 
 pub(crate) use args::NstArgs;

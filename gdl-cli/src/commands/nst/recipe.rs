@@ -2,7 +2,7 @@
 
 use super::sources::{Sources, lossy};
 use anyhow::{Context as _, Result, bail};
-use gdl_image_io::png_text;
+use gdl_image_io::{BitDepth, png_text};
 use gdl_nst::NstConfig;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -86,5 +86,14 @@ impl Recipe {
 
     pub(super) fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string(self)?)
+    }
+
+    /// The depth of what is painted of a content of that depth.
+    pub(super) fn depth(&self, content: BitDepth) -> BitDepth {
+        match self.bit_depth {
+            None => content,
+            Some(16) => BitDepth::Sixteen,
+            Some(_) => BitDepth::Eight,
+        }
     }
 }

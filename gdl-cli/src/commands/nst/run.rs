@@ -5,15 +5,14 @@ use super::frames;
 use super::memory::announce_plan;
 use super::painting::Painting;
 use super::pictures::{Pictures, saved_style};
-use super::recipe::{Recipe, VERSION};
 use super::saved::Saved;
 use super::sources::Sources;
+use super::told::{recipe_of, told};
 use super::weights::Wanted;
 use crate::commands::Context;
 use crate::console::UsageError;
-use anyhow::{Context as _, Result, bail};
-use candle_core::Device;
-use gdl_image_io::{BitDepth, check_writable, keeps_16_bits};
+use anyhow::{Context as _, Result};
+use gdl_image_io::{check_writable, keeps_16_bits};
 use gdl_nst::{Layer, NstConfig, StyleTransfer};
 use gdl_vgg::VggWeights;
 
@@ -33,16 +32,11 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
         return Err(UsageError(message).into());
     }
     let saved = args.again.resume.then(|| Saved::open(&args.out)).transpose()?;
-    let told = match (&saved, &args.again.like) {
-        (Some(saved), _) => Some(saved.recipe.clone()),
-        (None, Some(path)) => Some(Recipe::of_picture(path)?),
-        (None, None) => None,
-    };
+    let told = told(saved.as_ref().map(|saved| &saved.recipe), args)?;
     let told = told.as_ref();
     let wanted = Wanted::new(args, told.map(|r| &r.network));
     // Which settings suit the network shows when it is there; the pictures' sizes do not depend on that.
-    let base = told.map(|r| r.settings.clone());
-    let settings = args.config(base.clone().unwrap_or_default())?;
+    let settings = args.config(told.map(|r| r.settings.clone()).unwrap_or_default())?;
     let mut sources = Sources::new(args, args.content.as_deref(), told.map(|r| &r.sources))?;
     let mut pictures = match (Pictures::read(&sources, &settings), &saved) {
         (read, None) => read?,
@@ -51,36 +45,15 @@ pub(crate) fn run(args: &NstArgs, context: &Context) -> Result<()> {
             read.with_context(|| format!("--resume: begun in {}", saved.folder.display()))?
         }
     };
-    let changed = sources.look()?;
-    let network = wanted.open(settings.seed, context)?;
-    let settings = args.config(base.unwrap_or_else(|| network.settings()))?;
-    if let Some(told) = told {
-        let mut changed: Vec<_> = changed.iter().map(|path| path.display().to_string()).collect();
-        if network.differs(settings.seed, told)? {
-            changed.push(format!("the network {}", network.name));
-        }
-        compare(args, told, &changed, context)?;
-    }
-    let recipe = Recipe {
-        gdl: VERSION.to_string(),
-        device: name(&context.device).to_string(),
-        network: network.told(&settings)?,
-        sources,
-        bit_depth: args.file.bit_depth.or(told.and_then(|r| r.bit_depth)),
-        settings,
-        unfinished_after: None,
-        film: None,
-    };
+    let changed = sources.look()?.iter().map(|path| path.display().to_string()).collect();
+    let wanted = (&wanted, settings.seed);
+    let (recipe, network) = recipe_of(args, told, wanted, (sources, None), changed, context)?;
     pictures.styles = saved_style(args, &recipe.settings, &network.weights, pictures.styles, context)?;
     let mut transfer = transfer(&recipe.settings, &network.weights, &pictures, saved.as_ref(), context)?;
     let painting = Painting {
         out: &args.out,
         no_recipe: args.file.no_recipe || saved.is_some_and(|s| s.no_recipe),
-        depth: match recipe.bit_depth {
-            None => pictures.depth,
-            Some(16) => BitDepth::Sixteen,
-            Some(_) => BitDepth::Eight,
-        },
+        depth: recipe.depth(pictures.depth),
         alpha: pictures.alpha,
         recipe,
         save_every: args.again.save_every,
@@ -116,45 +89,6 @@ pub(super) fn tell(settings: &NstConfig, weights: &VggWeights, context: &Context
         list(&settings.content_layers_of(weights)),
         list(&settings.style_layers_of(weights)),
     ));
-}
-
-/// What has to be said when something is not as the recipe has it.
-pub(super) fn compare(args: &NstArgs, told: &Recipe, changed: &[String], context: &Context) -> Result<()> {
-    let (say, changed) = (context.verbosity, changed.join(", "));
-    if args.again.resume && !changed.is_empty() {
-        bail!(
-            "--resume: not as they were when {} was interrupted: {changed}; put them back, or begin without --resume",
-            args.out.display()
-        )
-    }
-    if let Some(path) = args.again.like.as_ref().filter(|_| !changed.is_empty()) {
-        say.say(format_args!("{}: not as they were: {changed}; the result will be another", path.display()));
-    }
-    if let (Some(path), Some(film)) = (&args.again.like, &told.film)
-        && !film.separate
-        && film.frame > 1
-    {
-        say.say(format_args!(
-            "{}: frame {} of a film, which started from the one before; the result will be another",
-            path.display(),
-            film.frame
-        ));
-    }
-    if told.gdl != VERSION {
-        say.say(format_args!(
-            "the recipe is of gdl {}, and this is {VERSION}: the result may differ",
-            told.gdl
-        ));
-    }
-    Ok(())
-}
-
-pub(super) fn name(device: &Device) -> &'static str {
-    match device {
-        Device::Cpu => "cpu",
-        Device::Cuda(_) => "cuda",
-        Device::Metal(_) => "metal",
-    }
 }
 
 fn list(layers: &[Layer]) -> String {

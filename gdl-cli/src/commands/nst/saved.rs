@@ -76,11 +76,16 @@ impl Saved {
 
     /// Removes what is beside `out`, where there is something: the picture is done.
     pub(super) fn remove(out: &Path) -> Result<()> {
-        let path = path_beside(out);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(e)
-                .with_context(|| format!("{}: cannot be removed; it is of no use any more", path.display())),
-            _ => Ok(()),
+        remove_if_there(&path_beside(out))
+    }
+}
+
+/// Removes a file that has served, where there is one.
+pub(super) fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("{}: cannot be removed; it is of no use any more", path.display()))
         }
+        _ => Ok(()),
     }
 }
