@@ -1,4 +1,5 @@
-use crate::eval::{EvalReport, report};
+use crate::eval::EvalReport;
+use crate::tokens::Encoded;
 use crate::{Error, LanguageModel, Result};
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::log_softmax;
@@ -50,24 +51,24 @@ impl NeuralCache {
 /// Tokens per call. The value changes nothing in the result.
 const SEQ: usize = 64;
 
-/// Scores ids that stand for `chars` characters, as one stream from its start to its end, with a cache beside the model.
+/// Scores a text as one stream from its start to its end, with a cache beside the model.
 pub(crate) fn evaluate(
     model: &LanguageModel,
-    (ids, chars): (&[u32], usize),
+    text: &Encoded,
     cache: &NeuralCache,
     origin: &str,
     device: &Device,
 ) -> Result<EvalReport> {
     cache.check()?;
-    if ids.len() < 2 {
-        return Err(Error::NothingToScore { origin: origin.into(), have: ids.len() });
-    }
+    let tokens = text.scorable(origin)?;
+    let scored = tokens.len() - 1;
     let mut memory = Memory { cache, features: VecDeque::new(), followed_by: VecDeque::new() };
     let (mut total, mut state) = (0.0, None);
-    for start in (0..ids.len() - 1).step_by(SEQ) {
-        let t = SEQ.min(ids.len() - 1 - start);
-        let targets = &ids[start + 1..][..t];
-        let inputs = Tensor::new(&ids[start..start + t], device)?.unsqueeze(0)?;
+    for start in (0..scored).step_by(SEQ) {
+        let t = SEQ.min(scored - start);
+        let ids = tokens.read(start..start + t + 1)?;
+        let targets = &ids[1..];
+        let inputs = Tensor::new(&ids[..t], device)?.unsqueeze(0)?;
         let (features, next) = model.features(&inputs, state.as_ref())?;
         state = Some(next.detach());
         let scores = log_softmax(&model.scores(&features)?.to_dtype(DType::F64)?, D::Minus1)?.squeeze(0)?;
@@ -82,7 +83,7 @@ pub(crate) fn evaluate(
             memory.add(h, target);
         }
     }
-    Ok(report(total / (ids.len() - 1) as f64, ids.len() - 1, ids, chars))
+    Ok(text.report(total / scored as f64, scored))
 }
 
 struct Memory<'a> {

@@ -1,6 +1,7 @@
 use crate::trainer::{Average, Judged};
 use crate::{
-    Corpus, CorpusMark, Error, Length, OptimizerKind, Result, State, Tokenizer, TrainConfig, Trainer,
+    Corpus, CorpusConfig, CorpusMark, Error, Length, OptimizerKind, Result, State, Tokenizer, TrainConfig,
+    Trainer,
 };
 use candle_core::Device;
 use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
@@ -23,6 +24,12 @@ pub struct RunConfig {
     pub vocab_size: usize,
     /// The text it learns from.
     pub corpus: CorpusMark,
+    /// How that is read. Default: as whole files.
+    #[serde(default)]
+    pub reading: CorpusConfig,
+    /// The text that it validates on, where that is one of its own ([`Trainer::validate_with`]). Default: none.
+    #[serde(default)]
+    pub valid: Option<CorpusMark>,
 }
 
 impl RunConfig {
@@ -46,15 +53,15 @@ impl RunConfig {
 
     /// Checks that a text is the one that the run learns from.
     pub(crate) fn check_corpus(&self, corpus: &Corpus) -> Result<()> {
-        let mark = CorpusMark::new(corpus);
-        if (mark.bytes, &mark.fnv1a) != (self.corpus.bytes, &self.corpus.fnv1a) {
-            let message = format!(
-                "the run was trained on {} ({} bytes, FNV-1a {}), and this text has {} bytes, FNV-1a {}",
-                self.corpus.origin, self.corpus.bytes, self.corpus.fnv1a, mark.bytes, mark.fnv1a
-            );
-            return Err(Error::Mismatch { origin: mark.origin, message });
-        }
-        Ok(())
+        self.corpus.check(corpus, "trained")
+    }
+
+    /// Checks that a text is the one that the run validates on.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] when it is not.
+    pub fn check_valid(&self, corpus: &Corpus) -> Result<()> {
+        self.valid.as_ref().map_or(Ok(()), |mark| mark.check(corpus, "validated"))
     }
 
     /// Reads the run's tokenizer, and checks that it is that of the weights.
@@ -67,6 +74,21 @@ impl RunConfig {
             return Err(Error::Mismatch { origin, message });
         }
         Ok(tokenizer)
+    }
+}
+
+impl CorpusMark {
+    /// Checks that a text is the one with this mark, on which a run was trained or validated.
+    fn check(&self, corpus: &Corpus, done: &str) -> Result<()> {
+        let mark = Self::new(corpus);
+        if (mark.bytes, &mark.fnv1a) != (self.bytes, &self.fnv1a) {
+            let message = format!(
+                "the run was {done} on {} ({} bytes, FNV-1a {}), and this text has {} bytes, FNV-1a {}",
+                self.origin, self.bytes, self.fnv1a, mark.bytes, mark.fnv1a
+            );
+            return Err(Error::Mismatch { origin: mark.origin, message });
+        }
+        Ok(())
     }
 }
 
@@ -107,6 +129,8 @@ impl Trainer {
             train: self.config.clone(),
             vocab_size: self.tokenizer.vocab_size(),
             corpus: self.corpus.clone(),
+            reading: self.text.clone(),
+            valid: self.valid_mark.clone(),
         };
         let run = RunDir::create(path, &config, on_existing)?;
         self.tokenizer.save(tokenizer_path(run.path()))?;

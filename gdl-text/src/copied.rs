@@ -1,8 +1,6 @@
-use crate::{Corpus, Result, TextModel};
+use crate::{Corpus, Part, Result, Split, TextModel, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-/// Bytes of the training text that are encoded at a time.
-const CHUNK: usize = 1 << 20;
 /// Pieces of the text kept back that are compared with.
 const PIECES: usize = 200;
 
@@ -41,26 +39,15 @@ impl TextModel {
     /// Blumer et al. 1985, *The smallest automaton recognizing the subwords of a text*.
     pub fn copies<S: AsRef<str>>(&self, texts: &[S], corpus: &Corpus) -> Result<CopyReport> {
         self.config().check_corpus(corpus)?;
-        let parts = corpus.split(&self.config().train.split)?;
+        let split = &self.config().train.split;
         let tokenizer = self.tokenizer();
         let mut all = texts.iter().map(|t| tokenizer.encode(t.as_ref())).collect::<Result<Vec<_>>>()?;
         let mean = all.iter().map(Vec::len).sum::<usize>() / all.len().max(1);
-        let kept = [tokenizer.encode(parts.valid)?, tokenizer.encode(parts.test)?];
-        let pieces = kept.iter().flat_map(|ids| ids.chunks_exact(mean.max(1))).take(PIECES);
-        all.extend(pieces.map(<[u32]>::to_vec));
+        all.extend(held_out(corpus, split, tokenizer, mean.max(1))?);
 
         let mut search = Search::new(&all, tokenizer.unknown());
-        let mut rest = parts.train;
-        while !rest.is_empty() {
-            // Lines are encoded one by one anyway.
-            let mut end = rest.len().min(CHUNK);
-            while !rest.is_char_boundary(end) {
-                end -= 1;
-            }
-            let end = rest[end..].find('\n').map_or(rest.len(), |line| end + line + 1);
-            let (chunk, more) = rest.split_at(end);
-            tokenizer.encode(chunk)?.into_iter().for_each(|id| search.read(id));
-            rest = more;
+        for block in corpus.training_blocks(split)? {
+            tokenizer.encode(&block?)?.into_iter().for_each(|id| search.read(id));
         }
         let found = search.finish(&all);
         let copied = |(ids, (start, copied)): (&Vec<u32>, (usize, usize))| -> Result<Copied> {
@@ -73,10 +60,27 @@ impl TextModel {
     }
 }
 
+/// The first pieces of so many tokens of the parts kept back.
+fn held_out(corpus: &Corpus, split: &Split, tokenizer: &Tokenizer, length: usize) -> Result<Vec<Vec<u32>>> {
+    let mut kept = [Vec::<u32>::new(), Vec::new()];
+    for piece in corpus.parts(split)? {
+        let (part, text) = piece?;
+        let ids = match part {
+            Part::Train => continue,
+            Part::Valid => &mut kept[0],
+            Part::Test => &mut kept[1],
+        };
+        if ids.len() < PIECES * length {
+            ids.extend(tokenizer.encode(&text)?);
+        }
+    }
+    Ok(kept.iter().flat_map(|ids| ids.chunks_exact(length)).take(PIECES).map(<[u32]>::to_vec).collect())
+}
+
 /// The suffix automaton of several texts, and how far a long text has matched it.
 struct Search {
     states: Vec<State>,
-    unknown: u32,
+    unknown: Option<u32>,
     /// Where the long text stands: a state, and how many tokens match.
     at: (usize, usize),
 }
@@ -109,7 +113,7 @@ impl State {
 }
 
 impl Search {
-    fn new(texts: &[Vec<u32>], unknown: u32) -> Self {
+    fn new(texts: &[Vec<u32>], unknown: Option<u32>) -> Self {
         // The root is its own link.
         let mut search = Self { states: vec![State::default()], unknown, at: (0, 0) };
         let mut last = 0;
@@ -157,8 +161,8 @@ impl Search {
     fn read(&mut self, token: u32) {
         let (mut state, mut length) = self.at;
         // Unknown tokens stand for different things.
-        let mut next = if token == self.unknown { None } else { self.states[state].after(token) };
-        if token == self.unknown {
+        let mut next = if Some(token) == self.unknown { None } else { self.states[state].after(token) };
+        if Some(token) == self.unknown {
             state = 0;
         }
         while next.is_none() && state != 0 {
@@ -218,7 +222,7 @@ mod tests {
             let mut draw = |n: usize| (0..n).map(|_| rng.below(alphabet) as u32).collect::<Vec<u32>>();
             let texts: Vec<Vec<u32>> = [0, 1, 7, 30, 30, 12].map(&mut draw).to_vec();
             let long = draw(200);
-            let mut search = Search::new(&texts, 0);
+            let mut search = Search::new(&texts, Some(0));
             long.iter().for_each(|&token| search.read(token));
             let has = |passage: &[u32]| {
                 !passage.contains(&0) && long.windows(passage.len()).any(|window| window == passage)

@@ -12,12 +12,6 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// A directory where a text file was asked for.
-    #[error("{} is a directory: name one text file", path.display())]
-    IsDirectory {
-        /// The directory.
-        path: PathBuf,
-    },
     /// A file without text.
     #[error("{origin} is empty: there is nothing to learn from or to score; name a file with text")]
     Empty {
@@ -25,7 +19,8 @@ pub enum Error {
         origin: String,
     },
     /// Text that is not UTF-8.
-    #[error("{} is not UTF-8 text: byte {offset} (line {line}) is 0x{byte:02X}; convert the file first", path.display())]
+    #[error("{} is not UTF-8 text: byte {offset} (line {line}) is 0x{byte:02X}; name its encoding (windows-1252 is that \
+         of most old Western files)", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -35,6 +30,40 @@ pub enum Error {
         line: usize,
         /// The byte.
         byte: u8,
+    },
+    /// A file that is no text.
+    #[error("{origin} is a binary file: byte {offset} is 0; name a file with text")]
+    Binary {
+        /// The file.
+        origin: String,
+        /// Where the first 0 is, counted from 0.
+        offset: usize,
+    },
+    /// A file that is not in the encoding named.
+    #[error("{origin} has bytes that are no {encoding}: name the encoding that it was written in")]
+    NotDecoded {
+        /// The file.
+        origin: String,
+        /// The encoding.
+        encoding: String,
+    },
+    /// A table that has not what it should.
+    #[error("{origin}, line {line}: {message}")]
+    Table {
+        /// The file.
+        origin: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// A folder in which no temporary file can be made or filled.
+    #[error("cannot keep tokens in {}: {source}; it takes up to 4 bytes each", path.display())]
+    Scratch {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
     },
     /// Too few tokens for one step.
     #[error(

@@ -1,4 +1,5 @@
-use crate::{Error, LanguageModel, Result};
+use crate::tokens::Encoded;
+use crate::{Error, LanguageModel, Result, Tokens};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -36,44 +37,54 @@ const STREAMS: usize = 16;
 /// Tokens per call. The value changes nothing in the result.
 const SEQ: usize = 64;
 
-/// Scores ids that stand for `chars` characters: up to 16 contiguous streams side by side, each read to its end with
+/// Scores a text: up to 16 contiguous streams side by side, each read to its end with
 /// its state carried on. The first token of each stream and fewer than 16 at the end are not predicted.
 pub(crate) fn evaluate(
     model: &LanguageModel,
-    ids: &[u32],
-    chars: usize,
+    text: &Encoded,
     origin: &str,
     device: &Device,
 ) -> Result<EvalReport> {
-    if ids.len() < 2 {
-        return Err(Error::NothingToScore { origin: origin.into(), have: ids.len() });
-    }
-    let streams = ((ids.len() - 1) / STREAM).clamp(1, STREAMS);
-    let length = (ids.len() - 1) / streams;
+    let all = text.scorable(origin)?;
+    let streams = ((all.len() - 1) / STREAM).clamp(1, STREAMS);
+    let length = (all.len() - 1) / streams;
     let (mut total, mut state) = (0.0, None);
     for start in (0..length).step_by(SEQ) {
         let t = SEQ.min(length - start);
-        let rows = |shift: usize| {
-            let row = |b: usize| &ids[b * length + start + shift..][..t];
-            let rows: Vec<u32> = (0..streams).flat_map(row).copied().collect();
-            Tensor::from_vec(rows, (streams, t), device)
-        };
-        let (loss, next) = model.loss(&rows(0)?, &rows(1)?, state.as_ref(), false)?;
+        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+        for b in 0..streams {
+            let at = b * length + start;
+            let row = all.read(at..at + t + 1)?;
+            inputs.extend_from_slice(&row[..t]);
+            targets.extend_from_slice(&row[1..]);
+        }
+        let tensor = |ids| Tensor::from_vec(ids, (streams, t), device);
+        let (loss, next) = model.loss(&tensor(inputs)?, &tensor(targets)?, state.as_ref(), false)?;
         total += loss.to_dtype(DType::F64)?.to_scalar::<f64>()? * (streams * t) as f64;
         state = Some(next.detach());
     }
     let tokens = streams * length;
-    Ok(report(total / tokens as f64, tokens, ids, chars))
+    Ok(text.report(total / tokens as f64, tokens))
 }
 
-/// The figures of a mean loss over so many of the ids, which stand for `chars` characters.
-pub(crate) fn report(loss: f64, tokens: usize, ids: &[u32], chars: usize) -> EvalReport {
-    EvalReport {
-        tokens,
-        unknown: ids.iter().filter(|&&id| id == 0).count(),
-        loss,
-        perplexity: loss.exp(),
-        bits_per_char: bits_per_char(loss, ids.len(), chars),
+impl Encoded {
+    /// Its tokens, if there are enough to predict one.
+    pub(crate) fn scorable(&self, origin: &str) -> Result<&Tokens> {
+        match self.tokens.len() {
+            have @ (0 | 1) => Err(Error::NothingToScore { origin: origin.into(), have }),
+            _ => Ok(&self.tokens),
+        }
+    }
+
+    /// The figures of a mean loss over so many of them.
+    pub(crate) fn report(&self, loss: f64, tokens: usize) -> EvalReport {
+        EvalReport {
+            tokens,
+            unknown: self.unknown,
+            loss,
+            perplexity: loss.exp(),
+            bits_per_char: bits_per_char(loss, self.tokens.len(), self.chars),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Error, Layout, Result, Streams, TrainConfig};
+use crate::{Error, Layout, Result, Streams, Tokens, TrainConfig};
 use candle_core::{Device, Tensor};
 use gdl_train::Rng;
 use std::ops::Range;
@@ -74,10 +74,10 @@ impl Lengths {
     }
 }
 
-/// Every run of `seq` tokens, in an order drawn anew for each pass.
+/// Every run of `seq` tokens, in an order drawn anew for each pass, which takes 4 bytes for each.
 #[derive(Debug)]
 struct Windows {
-    ids: Vec<u32>,
+    tokens: Tokens,
     batch: usize,
     seq: usize,
     seed: u64,
@@ -85,11 +85,11 @@ struct Windows {
 
 impl Windows {
     fn steps(&self) -> usize {
-        (self.ids.len() - self.seq) / self.batch
+        (self.tokens.len() - self.seq) / self.batch
     }
 
     fn draw(&self, pass: usize) -> Vec<u32> {
-        let mut starts: Vec<u32> = (0..(self.ids.len() - self.seq) as u32).collect();
+        let mut starts: Vec<u32> = (0..(self.tokens.len() - self.seq) as u32).collect();
         Rng::stream(self.seed, &format!("windows {pass}")).shuffle(&mut starts);
         starts
     }
@@ -98,9 +98,10 @@ impl Windows {
         let mut rows = Vec::with_capacity(starts.len() * self.seq);
         let mut next = Vec::with_capacity(starts.len());
         for &start in starts {
-            let end = start as usize + self.seq;
-            rows.extend_from_slice(&self.ids[start as usize..end]);
-            next.push(self.ids[end]);
+            let start = start as usize;
+            let read = self.tokens.read_into(start..start + self.seq + 1, &mut rows);
+            read.map_err(candle_core::Error::wrap)?;
+            next.extend(rows.pop());
         }
         let n = starts.len();
         Ok((Tensor::from_vec(rows, (n, self.seq), device)?, Tensor::from_vec(next, (n, 1), device)?))
@@ -109,15 +110,15 @@ impl Windows {
 
 impl Reading {
     /// Lays out the tokens of the part to train on; `origin` names the text in errors.
-    pub(crate) fn new(ids: Vec<u32>, config: &TrainConfig, origin: &str) -> Result<Self> {
+    pub(crate) fn new(tokens: Tokens, config: &TrainConfig, origin: &str) -> Result<Self> {
         let (&TrainConfig { batch, seq, seed, .. }, part) = (config, "its training part has");
         let order = match config.layout {
             Layout::Streams => Order::Streams {
-                streams: Streams::new(ids, batch, seq, origin, part)?,
+                streams: Streams::new(tokens, batch, seq, origin, part)?,
                 lengths: config.random_seq.then_some(Lengths { seq, seed }),
             },
             Layout::Windows => {
-                let (have, need) = (ids.len(), seq.saturating_add(batch));
+                let (have, need) = (tokens.len(), seq.saturating_add(batch));
                 if have < need {
                     return Err(Error::TooShort { origin: origin.into(), part, have, need, batch, seq });
                 }
@@ -125,17 +126,17 @@ impl Reading {
                     let message = format!("windows are for texts of less than 4 billion tokens, not {have}");
                     return Err(Error::setting("layout", message));
                 }
-                Order::Windows(Windows { ids, batch, seq, seed })
+                Order::Windows(Windows { tokens, batch, seq, seed })
             }
         };
         Ok(Self { order, pass: None, before: vec![0] })
     }
 
     /// The tokens.
-    pub(crate) fn ids(&self) -> &[u32] {
+    pub(crate) fn tokens(&self) -> &Tokens {
         match &self.order {
-            Order::Streams { streams, .. } => streams.ids(),
-            Order::Windows(windows) => &windows.ids,
+            Order::Streams { streams, .. } => streams.tokens(),
+            Order::Windows(windows) => &windows.tokens,
         }
     }
 
@@ -230,7 +231,7 @@ mod tests {
     #[test]
     fn random_lengths_read_every_token_of_a_stream_once() {
         let config = TrainConfig { random_seq: true, ..config(2, 20) };
-        let mut reading = Reading::new((0..1001).collect(), &config, "numbers").unwrap();
+        let mut reading = Reading::new(Tokens::from(Vec::from_iter(0..1001)), &config, "numbers").unwrap();
         let (mut at, mut lengths) = (0, Vec::new());
         let steps = reading.steps_in(1);
         for step in 0..steps {
@@ -249,7 +250,7 @@ mod tests {
         let next = reading.get(steps, &Device::Cpu).unwrap();
         assert_eq!((next.epoch, next.goes_on, rows(&next.inputs)[0][0]), (2, false, 0));
         // Whoever begins in the middle finds the same.
-        let mut late = Reading::new((0..1001).collect(), &config, "numbers").unwrap();
+        let mut late = Reading::new(Tokens::from(Vec::from_iter(0..1001)), &config, "numbers").unwrap();
         let far = reading.steps_in(7) + 3;
         let (a, b) = (reading.get(far, &Device::Cpu).unwrap(), late.get(far, &Device::Cpu).unwrap());
         assert_eq!((rows(&a.inputs), a.epoch), (rows(&b.inputs), 8));
@@ -258,7 +259,7 @@ mod tests {
     #[test]
     fn windows_come_each_once_in_an_order_of_their_own() {
         let config = TrainConfig { layout: Layout::Windows, ..config(3, 4) };
-        let mut reading = Reading::new((0..16).collect(), &config, "numbers").unwrap();
+        let mut reading = Reading::new(Tokens::from(Vec::from_iter(0..16)), &config, "numbers").unwrap();
         let mut order = |pass: usize| {
             let mut starts = Vec::new();
             for step in 4 * pass..4 * pass + 4 {
@@ -277,6 +278,6 @@ mod tests {
         let mut sorted = first;
         sorted.sort_unstable();
         assert_eq!(sorted, (0..12).collect::<Vec<_>>());
-        assert!(Reading::new((0..6).collect(), &config, "numbers").is_err());
+        assert!(Reading::new(Tokens::from(Vec::from_iter(0..6)), &config, "numbers").is_err());
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Error, Result};
+use crate::{Error, Result, Tokens};
 use candle_core::{Device, Tensor};
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use std::ops::Range;
 /// use candle_core::Device;
 /// use gdl_text::Streams;
 ///
-/// let streams = Streams::new((0..13).collect(), 2, 3, "numbers", "it has")?;
+/// let streams = Streams::new(Vec::from_iter(0..13), 2, 3, "numbers", "it has")?;
 /// assert_eq!(streams.steps(), 2);
 /// let (inputs, targets) = streams.get(1, &Device::Cpu)?;
 /// assert_eq!(inputs.to_vec2::<u32>()?, [[3, 4, 5], [9, 10, 11]]);
@@ -25,29 +25,43 @@ use std::ops::Range;
 /// The order of char-rnn and of PyTorch's word language model example.
 #[derive(Debug, Clone)]
 pub struct Streams {
-    ids: Vec<u32>,
+    tokens: Tokens,
     batch: usize,
     seq: usize,
     steps: usize,
 }
 
 impl Streams {
-    /// Lays out the ids; `origin` and `part` name them in errors.
+    /// Lays out the tokens; `origin` and `part` name them in errors.
     ///
     /// # Errors
     /// [`Error::Setting`] when `batch` or `seq` is 0, [`Error::TooShort`] when there is not one full step.
-    pub fn new(ids: Vec<u32>, batch: usize, seq: usize, origin: &str, part: &'static str) -> Result<Self> {
+    pub fn new(
+        tokens: impl Into<Tokens>,
+        batch: usize,
+        seq: usize,
+        origin: &str,
+        part: &'static str,
+    ) -> Result<Self> {
+        let tokens = tokens.into();
         for (key, value) in [("batch", batch), ("seq", seq)] {
             if value == 0 {
                 return Err(Error::setting(key, "must be at least 1, got 0"));
             }
         }
-        let steps = ids.len().saturating_sub(1) / batch / seq;
+        let steps = tokens.len().saturating_sub(1) / batch / seq;
         if steps == 0 {
             let need = batch.saturating_mul(seq).saturating_add(1);
-            return Err(Error::TooShort { origin: origin.into(), part, have: ids.len(), need, batch, seq });
+            return Err(Error::TooShort {
+                origin: origin.into(),
+                part,
+                have: tokens.len(),
+                need,
+                batch,
+                seq,
+            });
         }
-        Ok(Self { ids, batch, seq, steps })
+        Ok(Self { tokens, batch, seq, steps })
     }
 
     /// Steps in one pass.
@@ -56,13 +70,13 @@ impl Streams {
     }
 
     /// The tokens.
-    pub fn ids(&self) -> &[u32] {
-        &self.ids
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// Tokens of each stream that are predicted in one pass, at most.
     pub(crate) fn stream_len(&self) -> usize {
-        (self.ids.len() - 1) / self.batch
+        (self.tokens.len() - 1) / self.batch
     }
 
     /// Tokens of each stream in one step.
@@ -89,13 +103,15 @@ impl Streams {
     /// The tokens of each stream at those places as inputs, and those behind each as targets, both (batch, length).
     pub(crate) fn read(&self, range: Range<usize>, device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
         let (length, t) = (self.stream_len(), range.len());
-        let rows = |shift: usize| {
-            let mut rows = Vec::with_capacity(self.batch * t);
-            for b in 0..self.batch {
-                rows.extend_from_slice(&self.ids[b * length + range.start + shift..][..t]);
-            }
-            Tensor::from_vec(rows, (self.batch, t), device)
-        };
-        Ok((rows(0)?, rows(1)?))
+        let (mut inputs, mut targets) =
+            (Vec::with_capacity(self.batch * t), Vec::with_capacity(self.batch * t));
+        for b in 0..self.batch {
+            let start = b * length + range.start;
+            let row = self.tokens.read(start..start + t + 1).map_err(candle_core::Error::wrap)?;
+            inputs.extend_from_slice(&row[..t]);
+            targets.extend_from_slice(&row[1..]);
+        }
+        let shape = (self.batch, t);
+        Ok((Tensor::from_vec(inputs, shape, device)?, Tensor::from_vec(targets, shape, device)?))
     }
 }

@@ -106,7 +106,7 @@ impl TextModel {
     /// [`Error::Unseen`](crate::Error::Unseen) when a character of the prompt is not in a character vocabulary, and
     /// [`Error::Pattern`](crate::Error::Pattern) for a pattern that cannot be used.
     pub fn writer(&self, config: &GenerateConfig) -> Result<Writer<'_>> {
-        Writer::read(&self.model, &self.tokenizer, config, &self.device)
+        Writer::read(&self.model, &self.tokenizer, self.start(), config, &self.device)
     }
 
     /// As [`writer`](Self::writer), on from a prompt that was read before, whatever the settings name.
@@ -123,7 +123,7 @@ impl TextModel {
     /// [`Error::Unseen`](crate::Error::Unseen) as [`writer`](Self::writer),
     /// [`Error::OtherPrompt`](crate::Error::OtherPrompt) when `begun` is not how it begins.
     pub fn read(&self, text: &str, begun: Option<&Prompt>) -> Result<Prompt> {
-        Prompt::read(&self.model, &self.tokenizer, text, begun, &self.device)
+        Prompt::read(&self.model, &self.tokenizer, (text, self.start()), begun, &self.device)
     }
 
     /// Saves a prompt's state: a `.safetensors` file, written whole or not at all.
@@ -144,6 +144,11 @@ impl TextModel {
         Prompt::load(path.as_ref(), &self.mark()?, model, self.config.vocab_size, &self.device)
     }
 
+    /// What stands before a document of its corpus; what it goes on from where there is no prompt.
+    fn start(&self) -> &str {
+        &self.config.reading.before
+    }
+
     /// What this model is known by: its weights and its vocabulary.
     fn mark(&self) -> Result<String> {
         Prompt::mark(self.config.train.model.cell, &self.weights, &self.tokenizer)
@@ -157,8 +162,8 @@ impl TextModel {
     /// # Errors
     /// [`Error::NothingToScore`](crate::Error::NothingToScore) when the text has fewer than 2 tokens.
     pub fn eval(&self, corpus: &Corpus) -> Result<EvalReport> {
-        let ids = self.tokenizer.encode(corpus.text())?;
-        evaluate(&self.model, &ids, corpus.text().chars().count(), corpus.origin(), &self.device)
+        let text = corpus.encode(&self.tokenizer)?;
+        evaluate(&self.model, &text, corpus.origin(), &self.device)
     }
 
     /// Scores a text as one stream, with a [`NeuralCache`] beside the model.
@@ -166,8 +171,7 @@ impl TextModel {
     /// # Errors
     /// As [`eval`](Self::eval), and [`Error::Setting`](crate::Error::Setting) for a setting of the cache outside its range.
     pub fn eval_with_cache(&self, corpus: &Corpus, cache: &NeuralCache) -> Result<EvalReport> {
-        let ids = self.tokenizer.encode(corpus.text())?;
-        let text = (ids.as_slice(), corpus.text().chars().count());
-        cache::evaluate(&self.model, text, cache, corpus.origin(), &self.device)
+        let text = corpus.encode(&self.tokenizer)?;
+        cache::evaluate(&self.model, &text, cache, corpus.origin(), &self.device)
     }
 }

@@ -41,7 +41,7 @@ fn fixture_config() -> TrainConfig {
         temporal_reg: 1.0,
         non_monotone: 2,
         eval_every: 2,
-        split: Split { valid: 0.2, test: 0.0 },
+        split: Split { valid: 0.2, test: 0.0, ..Split::default() },
         ..Default::default()
     }
 }
@@ -272,7 +272,7 @@ fn a_cache_makes_what_comes_back_likelier() {
     let run = trainer.create_run(dir.path().join("run"), OnExisting::Refuse).unwrap();
     trainer.run(Some(&run), |_| Continue(())).unwrap();
     let model = TextModel::load(run.path(), &CPU).unwrap();
-    let text = Corpus::from_text("short", &corpus.text()[..440]).unwrap();
+    let text = Corpus::from_text("short", &corpus.text().unwrap()[..440]).unwrap();
     let plain = model.eval(&text).unwrap();
     let with =
         |lambda: f64| model.eval_with_cache(&text, &NeuralCache { window: 200, theta: 3.0, lambda }).unwrap();

@@ -1,82 +1,115 @@
-use crate::{Error, Result, builtin};
-use serde::{Deserialize, Serialize};
-use std::path::Path;
+mod config;
+mod documents;
+mod parts;
+mod text;
 
-/// A text to learn from, and where it came from.
+pub use config::{CorpusConfig, Documents, Split, SplitBy};
+pub use parts::{Part, Parts};
+pub(crate) use parts::{blocks, cut};
+
+use crate::{Error, Result, builtin};
+use documents::{Input, Piece, Reader};
+use gdl_kernels::Fnv1a;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A text to learn from, and where it came from: a file, a folder, or what is in memory. Files are read anew each time that they
+/// are needed, a megabyte at a time, so that a corpus may be larger than memory.
 ///
 /// # Example
 /// ```
 /// use gdl_text::{Corpus, Split};
 ///
 /// let corpus = Corpus::from_text("greetings", "hello hello hello hello ")?;
-/// let parts = corpus.split(&Split { valid: 0.25, test: 0.25 })?;
-/// assert_eq!((parts.train, parts.valid, parts.test), ("hello hello ", "hello ", "hello "));
+/// let parts = corpus.split(&Split { valid: 0.25, test: 0.25, ..Split::default() })?;
+/// assert_eq!([parts.train, parts.valid, parts.test], ["hello hello ", "hello ", "hello "]);
 /// # Ok::<(), gdl_text::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Corpus {
     origin: String,
-    text: String,
+    source: Source,
+    config: CorpusConfig,
+    size: Size,
+    scratch: PathBuf,
 }
 
-/// How much of a corpus is kept back: the text is cut by position into training, validation and test, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Split {
-    /// Fraction for validation. Default 0.05.
-    pub valid: f64,
-    /// Fraction for the test, at the end; training never touches it. Default 0.05.
-    pub test: f64,
+#[derive(Debug, Clone)]
+enum Source {
+    Text(Arc<str>),
+    Files(Vec<PathBuf>),
+    /// What came through a pipe; the file goes with the last corpus of it.
+    Piped(Arc<tempfile::TempPath>),
 }
 
-/// The three parts of a corpus; those kept back may be empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts<'a> {
-    /// What the model learns from.
-    pub train: &'a str,
-    /// What its progress is measured on.
-    pub valid: &'a str,
-    /// What is left for the end.
-    pub test: &'a str,
-}
-
-impl Default for Split {
-    fn default() -> Self {
-        Self { valid: 0.05, test: 0.05 }
-    }
+/// How much there is, what stands before and behind documents included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Size {
+    documents: u64,
+    chars: u64,
+    bytes: u64,
+    fnv1a: u64,
 }
 
 impl Corpus {
-    /// Reads one UTF-8 file; a byte order mark at its start is dropped.
+    /// Reads one UTF-8 file, or a folder with everything that is in it: [`open`](Self::open) with the default settings.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::IsDirectory`], [`Error::NotUtf8`] with the place of the first wrong byte, and
-    /// [`Error::Empty`] when there is nothing but white space.
+    /// Those of [`open`](Self::open).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open(path, CorpusConfig::default())
+    }
+
+    /// A file, or all files in a folder and the folders in it, by name; what begins with a point is left out. They are read once,
+    /// to see that they can be and how much there is. A byte order mark at a file's start is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::NotUtf8`] with the place of the first wrong byte, [`Error::Binary`], [`Error::NotDecoded`],
+    /// [`Error::Table`] with the line, [`Error::Setting`] for an encoding that there is not, and [`Error::Empty`] when there is
+    /// nothing but white space.
+    pub fn open(path: impl AsRef<Path>, config: CorpusConfig) -> Result<Self> {
         let path = path.as_ref();
-        if path.is_dir() {
-            return Err(Error::IsDirectory { path: path.into() });
-        }
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let offset = e.utf8_error().valid_up_to();
-            let line = 1 + e.as_bytes()[..offset].iter().filter(|&&b| b == b'\n').count();
-            Error::NotUtf8 { path: path.into(), offset, line, byte: e.as_bytes()[offset] }
-        })?;
-        let text = text.strip_prefix('\u{feff}').map(str::to_string).unwrap_or(text);
-        Self::from_text(path.display().to_string(), text)
+        let files = if path.is_dir() { files_in(path)? } else { vec![path.into()] };
+        Self::new(path.display().to_string(), Source::Files(files), config)
+    }
+
+    /// What a reader gives, to its end, kept in a temporary file for as long as there is the corpus: standard input, for one.
+    /// `origin` names it in errors.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn from_reader(
+        origin: impl Into<String>,
+        mut reader: impl Read,
+        config: CorpusConfig,
+    ) -> Result<Self> {
+        let origin = origin.into();
+        let refused = |source| Error::Read { path: origin.clone().into(), source };
+        let mut file = tempfile::NamedTempFile::new().map_err(refused)?;
+        std::io::copy(&mut reader, &mut file).map_err(refused)?;
+        let source = Source::Piped(Arc::new(file.into_temp_path()));
+        Self::new(origin, source, config)
     }
 
     /// A text that is already there; `origin` names it in errors.
     ///
     /// # Errors
-    /// [`Error::Empty`] when there is nothing but white space.
+    /// [`Error::Empty`] when there is nothing but white space, [`Error::Binary`] when there is a 0 in it.
     pub fn from_text(origin: impl Into<String>, text: impl Into<String>) -> Result<Self> {
-        let (origin, text) = (origin.into(), text.into());
-        if text.trim().is_empty() {
-            return Err(Error::Empty { origin });
-        }
-        Ok(Self { origin, text })
+        Self::from_text_with(origin, text, CorpusConfig::default())
+    }
+
+    /// As [`from_text`](Self::from_text), taken apart into documents as the settings say; their encoding plays no part.
+    ///
+    /// # Errors
+    /// As [`from_text`](Self::from_text), and [`Error::Table`].
+    pub fn from_text_with(
+        origin: impl Into<String>,
+        text: impl Into<String>,
+        config: CorpusConfig,
+    ) -> Result<Self> {
+        Self::new(origin.into(), Source::Text(text.into().into()), config)
     }
 
     /// The fables inside this crate ([`builtin::FABLES`]).
@@ -87,46 +120,123 @@ impl Corpus {
         Self::from_text("builtin:fables", builtin::FABLES)
     }
 
+    fn new(origin: String, source: Source, config: CorpusConfig) -> Result<Self> {
+        let scratch = std::env::temp_dir();
+        let mut corpus = Self { origin, source, config, size: Size::default(), scratch };
+        let (mut size, mut hash, mut blank) = (Size::default(), Fnv1a::default(), true);
+        for piece in corpus.pieces() {
+            let Piece { text, ends } = piece?;
+            blank = blank && text.trim().is_empty();
+            size.documents += u64::from(ends);
+            size.chars += text.chars().count() as u64;
+            size.bytes += text.len() as u64;
+            text.bytes().for_each(|byte| hash.update(byte));
+        }
+        if blank {
+            return Err(Error::Empty { origin: corpus.origin });
+        }
+        size.fnv1a = hash.finish();
+        corpus.size = size;
+        Ok(corpus)
+    }
+
+    /// Where tokens are kept that are too many for memory, while they are needed. Default: the system's folder for temporary
+    /// files.
+    pub fn with_scratch(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.scratch = folder.into();
+        self
+    }
+
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
     /// Where the text came from, most often a path.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The whole text.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// How it is read.
+    pub fn config(&self) -> &CorpusConfig {
+        &self.config
     }
 
-    /// Cuts the text by position, counted in characters.
+    /// How many documents there are.
+    pub fn documents(&self) -> u64 {
+        self.size.documents
+    }
+
+    /// Its characters, what stands before and behind documents included.
+    pub fn chars(&self) -> u64 {
+        self.size.chars
+    }
+
+    /// Its bytes in UTF-8.
+    pub fn bytes(&self) -> u64 {
+        self.size.bytes
+    }
+
+    /// FNV-1a of those bytes, 64 bits.
+    pub fn fnv1a(&self) -> u64 {
+        self.size.fnv1a
+    }
+
+    /// The whole text, in memory.
     ///
     /// # Errors
-    /// [`Error::Setting`] when a fraction is negative or nothing is left for training.
-    pub fn split(&self, split: &Split) -> Result<Parts<'_>> {
-        let Split { valid, test } = *split;
-        for (key, fraction) in [("valid fraction", valid), ("test fraction", test)] {
-            if !(0.0..1.0).contains(&fraction) {
-                return Err(Error::setting(key, format!("must lie in [0, 1), got {fraction}")));
-            }
-        }
-        if valid + test >= 1.0 {
-            return Err(Error::setting(
-                "valid fraction",
-                format!("{valid} for validation and {test} for the test leave nothing to train on"),
-            ));
-        }
-        let chars = self.text.chars().count();
-        // Rounded, not floored: 1 - 0.05 - 0.05 is a hair below 0.9, and must not cost a character.
-        let train_end = (chars as f64 * (1.0 - valid - test)).round() as usize;
-        let valid_end = (chars as f64 * (1.0 - test)).round() as usize;
-        let byte = |char: usize| self.text.char_indices().nth(char).map_or(self.text.len(), |(at, _)| at);
-        let (train_end, valid_end) = (byte(train_end), byte(valid_end));
-        let train = &self.text[..train_end];
-        if train.trim().is_empty() {
-            return Err(Error::setting(
-                "valid fraction",
-                format!("{valid} for validation and {test} for the test leave nothing of {chars} characters"),
-            ));
-        }
-        Ok(Parts { train, valid: &self.text[train_end..valid_end], test: &self.text[valid_end..] })
+    /// Those of [`open`](Self::open), when a file has changed.
+    pub fn text(&self) -> Result<String> {
+        self.texts().collect()
     }
+
+    /// The text in pieces of any size.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = Result<String>> {
+        self.pieces().map(|piece| Ok(piece?.text))
+    }
+
+    /// The pieces of its documents, with what stands before and behind them.
+    fn pieces(&self) -> impl Iterator<Item = Result<Piece>> {
+        let (mut begins, after) = (true, self.config.after());
+        Reader::new(self.inputs(), &self.config).map(move |piece| {
+            let mut piece = piece?;
+            if std::mem::replace(&mut begins, piece.ends) {
+                piece.text.insert_str(0, &self.config.before);
+            }
+            if piece.ends {
+                piece.text.push_str(&after);
+            }
+            Ok(piece)
+        })
+    }
+
+    fn inputs(&self) -> Vec<Input<'_>> {
+        match &self.source {
+            Source::Text(text) => vec![Input::Memory { name: &self.origin, text }],
+            Source::Files(files) => files.iter().map(|path| Input::File(path)).collect(),
+            Source::Piped(path) => vec![Input::File(path)],
+        }
+    }
+}
+
+/// The files in a folder and the folders in it, by name.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let refused = |source| Error::Read { path: folder.into(), source };
+    let mut entries = std::fs::read_dir(folder)
+        .and_then(|all| all.collect::<std::io::Result<Vec<_>>>())
+        .map_err(refused)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        // A link to a folder is not followed: it may lead back here.
+        if entry.file_type().map_err(refused)?.is_dir() {
+            files.extend(files_in(&path)?);
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }

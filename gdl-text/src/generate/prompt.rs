@@ -26,15 +26,15 @@ impl Prompt {
         &self.ids
     }
 
-    /// Reads a text, only what is new of it where the state after its beginning is there.
+    /// Reads a text, or what stands for the start of one where it is empty; only what is new of it where the state after its beginning is there.
     pub(crate) fn read(
         model: &LanguageModel,
         tokenizer: &Tokenizer,
-        text: &str,
+        (text, start): (&str, &str),
         begun: Option<&Self>,
         device: &Device,
     ) -> Result<Self> {
-        let ids = encode(tokenizer, text)?;
+        let ids = encode(tokenizer, text, start)?;
         let (state, new) = match begun {
             None => (None, &ids[..]),
             Some(begun) => match ids.strip_prefix(&begun.ids[..]) {
@@ -103,10 +103,18 @@ impl Prompt {
     }
 }
 
-/// The ids of a prompt; of a line end when there is none, or of the first token of a text without lines.
-fn encode(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
-    let ids = encode_seen(tokenizer, prompt)?;
-    Ok(if ids.is_empty() { vec![tokenizer.id("\n").unwrap_or(1)] } else { ids })
+/// The ids of a prompt; where there is none, of what stands before each document, or of a line end, or of the first token of a text
+/// without lines.
+fn encode(tokenizer: &Tokenizer, prompt: &str, start: &str) -> Result<Vec<u32>> {
+    for text in [prompt, start] {
+        let ids = encode_seen(tokenizer, text)?;
+        if !ids.is_empty() {
+            return Ok(ids);
+        }
+    }
+    let line_end = tokenizer.encode("\n")?;
+    let known = line_end.iter().all(|&id| Some(id) != tokenizer.unknown());
+    Ok(if known && !line_end.is_empty() { line_end } else { vec![1] })
 }
 
 /// The ids of a text that must not have characters which a character vocabulary lacks.

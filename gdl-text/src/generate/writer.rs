@@ -31,7 +31,10 @@ impl<'a> Writer<'a> {
         device: &'a Device,
     ) -> Result<Self> {
         config.check()?;
-        let sampler = Sampler::new(&config.sampling, config.pattern.as_deref(), tokenizer)?;
+        // Where tokens are parts of characters, what is written must come to whole ones.
+        let whole = tokenizer.has_parts().then_some("(?s:.)*");
+        let pattern = config.pattern.as_deref().or(whole);
+        let sampler = Sampler::new(&config.sampling, pattern, tokenizer)?;
         let mut decoder = tokenizer.stream();
         if !prompt.text.is_empty() {
             for &id in &prompt.ids {
@@ -44,15 +47,16 @@ impl<'a> Writer<'a> {
         Ok(Self { model, tokenizer, device, config: config.clone(), sampler, prompt, decoder })
     }
 
-    /// As [`new`](Self::new), after reading the prompt of the settings.
+    /// As [`new`](Self::new), after reading the prompt of the settings, or `start` where that is empty.
     pub(crate) fn read(
         model: &'a LanguageModel,
         tokenizer: &'a Tokenizer,
+        start: &str,
         config: &GenerateConfig,
         device: &'a Device,
     ) -> Result<Self> {
         config.check()?;
-        let prompt = Prompt::read(model, tokenizer, &config.prompt, None, device)?;
+        let prompt = Prompt::read(model, tokenizer, (&config.prompt, start), None, device)?;
         Self::new(model, tokenizer, prompt, config, device)
     }
 

@@ -11,6 +11,31 @@ pub enum Level {
     Char,
     /// One word, punctuation mark or line end.
     Word,
+    /// A run of bytes, often a part of a word with the space before it, merged from pairs that are frequent in the training text
+    /// (byte-level BPE). Every text can be encoded, and decoding gives it back exactly.
+    ///
+    /// # Source
+    /// Sennrich, Haddow and Birch, *Neural Machine Translation of Rare Words with Subword Units*, 2016; Radford et al. 2019 for
+    /// bytes.
+    Bpe,
+    /// A run of bytes too, from a unigram language model of the training text. How the `tokenizers` crate learns it is not exactly
+    /// repeatable: two trainings may differ in a few rare tokens. A run keeps those that it has.
+    ///
+    /// # Source
+    /// Kudo, *Subword Regularization*, 2018.
+    Unigram,
+    /// What a `tokenizer.json` from elsewhere says.
+    Custom,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Char, Self::Word, Self::Bpe, Self::Unigram, Self::Custom];
+
+    /// Whether tokens are learnt from the training text as runs of bytes.
+    pub(crate) fn is_learnt(self) -> bool {
+        matches!(self, Self::Bpe | Self::Unigram)
+    }
 }
 
 impl fmt::Display for Level {
@@ -18,6 +43,9 @@ impl fmt::Display for Level {
         f.write_str(match self {
             Self::Char => "char",
             Self::Word => "word",
+            Self::Bpe => "bpe",
+            Self::Unigram => "unigram",
+            Self::Custom => "custom",
         })
     }
 }
@@ -26,10 +54,41 @@ impl FromStr for Level {
     type Err = Error;
 
     fn from_str(s: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|level| level.to_string() == s).ok_or_else(|| {
+            let message = format!("must be char, word, bpe, unigram or custom, got {s:?}");
+            Error::setting("level", message)
+        })
+    }
+}
+
+/// What a word is, at word level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WordSplit {
+    /// Punctuation marks are tokens of their own, and the spaces around them come back by the rules of English typography.
+    #[default]
+    Punctuation,
+    /// Whatever stands between white space, for texts whose tokens are parted by spaces already, as the Penn Treebank's are.
+    Space,
+}
+
+impl fmt::Display for WordSplit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Punctuation => "punctuation",
+            Self::Space => "space",
+        })
+    }
+}
+
+impl FromStr for WordSplit {
+    type Err = Error;
+
+    fn from_str(s: &str) -> Result<Self> {
         match s {
-            "char" => Ok(Self::Char),
-            "word" => Ok(Self::Word),
-            _ => Err(Error::setting("level", format!("must be \"char\" or \"word\", got {s:?}"))),
+            "punctuation" => Ok(Self::Punctuation),
+            "space" => Ok(Self::Space),
+            _ => Err(Error::setting("words", format!("must be punctuation or space, got {s:?}"))),
         }
     }
 }
@@ -135,19 +194,36 @@ pub struct TokenizerConfig {
     pub level: Level,
     /// Whether everything becomes lower case first. Default: false for characters, true for words.
     pub lowercase: bool,
-    /// Tokens that the training text has less often become the unknown token. Default: 1 for characters, 2 for words.
+    /// Tokens that the training text has less often become the unknown token; pairs that it has less often are not merged (BPE).
+    /// Default: 1 for characters, 2 for words and BPE.
     pub min_count: usize,
     /// Whether words are cut down to their stems; needs words in lower case. Default none.
     #[serde(default)]
     pub stemming: Option<Stemming>,
+    /// What a word is. Default: punctuation marks are tokens of their own.
+    #[serde(default)]
+    pub words: WordSplit,
+    /// The largest vocabulary: the most frequent characters or words, the unknown token among them; what BPE and unigram go for.
+    /// Default: no limit for characters and words, 4096 for BPE and unigram.
+    #[serde(default)]
+    pub max_vocab: Option<usize>,
+    /// Whether characters that the vocabulary does not have are spelled in bytes, instead of becoming the unknown token; there are
+    /// 256 tokens more for that. Default false.
+    #[serde(default)]
+    pub byte_fallback: bool,
 }
 
 impl TokenizerConfig {
     /// The defaults of a level.
     pub fn new(level: Level) -> Self {
-        match level {
-            Level::Char => Self { level, lowercase: false, min_count: 1, stemming: None },
-            Level::Word => Self { level, lowercase: true, min_count: 2, stemming: None },
+        Self {
+            level,
+            lowercase: level == Level::Word,
+            min_count: if matches!(level, Level::Word | Level::Bpe) { 2 } else { 1 },
+            stemming: None,
+            words: WordSplit::Punctuation,
+            max_vocab: level.is_learnt().then_some(4096),
+            byte_fallback: false,
         }
     }
 
@@ -169,13 +245,56 @@ impl TokenizerConfig {
         self
     }
 
+    /// Sets what a word is.
+    pub fn words(mut self, words: WordSplit) -> Self {
+        self.words = words;
+        self
+    }
+
+    /// Sets the largest vocabulary.
+    pub fn max_vocab(mut self, max_vocab: Option<usize>) -> Self {
+        self.max_vocab = max_vocab;
+        self
+    }
+
+    /// Sets whether unseen characters are spelled in bytes.
+    pub fn byte_fallback(mut self, byte_fallback: bool) -> Self {
+        self.byte_fallback = byte_fallback;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
+        let level = self.level;
         if self.min_count == 0 {
             return Err(Error::setting("min count", "must be at least 1 (which keeps every token), got 0"));
         }
-        if self.stemming.is_some() && (self.level != Level::Word || !self.lowercase) {
+        if self.min_count > 1 && matches!(level, Level::Unigram | Level::Custom) {
+            return Err(Error::setting("min count", format!("plays no part at level {level}")));
+        }
+        if self.stemming.is_some() && (level != Level::Word || !self.lowercase) {
             return Err(Error::setting("stemming", "works on words in lower case only"));
         }
-        Ok(())
+        if self.words != WordSplit::Punctuation && level != Level::Word {
+            return Err(Error::setting("words", format!("plays no part at level {level}")));
+        }
+        if self.byte_fallback && level != Level::Char {
+            let message = format!("is for characters; level {level} does without, or has its own");
+            return Err(Error::setting("byte fallback", message));
+        }
+        if level == Level::Custom && (self.lowercase || self.max_vocab.is_some()) {
+            let key = if self.lowercase { "lowercase" } else { "max vocab" };
+            return Err(Error::setting(key, "is what the tokenizer's file says"));
+        }
+        let fewest = if level.is_learnt() { 257 } else { 3 };
+        match self.max_vocab {
+            Some(n) if n < fewest => Err(Error::setting(
+                "max vocab",
+                format!("must be at least {fewest} at level {level}, got {n}"),
+            )),
+            None if level.is_learnt() => {
+                Err(Error::setting("max vocab", format!("level {level} takes a number")))
+            }
+            _ => Ok(()),
+        }
     }
 }

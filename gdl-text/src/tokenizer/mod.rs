@@ -1,46 +1,35 @@
+mod chars;
 mod config;
+mod printed;
 mod spacing;
 mod stream;
+mod train;
 mod vocabulary;
+mod words;
 
-pub use config::{Level, Stemming, TokenizerConfig};
+pub use config::{Level, Stemming, TokenizerConfig, WordSplit};
 pub use stream::StreamDecoder;
 
 use crate::{Error, Result};
-use std::collections::{BTreeMap, HashMap};
+use chars::Chars;
+use printed::Printed;
 use std::io::Write;
 use std::path::Path;
-use tokenizers::decoders::fuse::Fuse;
-use tokenizers::models::bpe::BpeBuilder;
-use tokenizers::models::wordlevel::WordLevelBuilder;
-use tokenizers::normalizers::replace::ReplacePattern;
-use tokenizers::normalizers::{Lowercase, Replace, Sequence};
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{
-    ModelWrapper, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
-    PreTokenizer, SplitDelimiterBehavior,
-};
+use std::sync::Arc;
+use tokenizers::ModelWrapper;
+use words::words;
 
-/// What stands for every token that the vocabulary does not have; always id 0.
+/// What stands for every token that the vocabulary does not have; id 0 of characters and words.
 const UNKNOWN: &str = "<unk>";
-
-/// What a word-level token is: the unknown token where a text spells it, a line end, a number with its points, a word
-/// with its apostrophes, a run of dots or dashes, or any other visible character by itself.
-const WORDS: &str =
-    r"<unk>|\n|\p{N}+(?:[.,]\p{N}+)+|[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]+)*|\.{2,}|-{2,}|\S";
-
-/// A straight quotation mark looks the same on both sides of what it encloses. The opening ones, which follow a space, a
-/// bracket, a dash or nothing, become tokens of their own (of the private use area, shown as the mark), so that a model
-/// can learn which is which and decoding knows on which side the space goes.
-const OPENING: [(char, char); 2] = [('"', '\u{e000}'), ('\'', '\u{e001}')];
 
 /// Longer lines are encoded in pieces: the `tokenizers` crate keeps some 50 bytes for each of a line.
 const PIECE: usize = 1 << 16;
 
 /// Text to token ids and back; a [`tokenizers::Tokenizer`] and the choices behind it.
 ///
-/// Characters are tokens of a BPE model without merges, words those of a word-level model, so that `tokenizer.json` is
-/// read by every program that uses `tokenizers`. Stemming is the exception: it happens only here.
+/// Characters are tokens of a BPE model without merges, words those of a word-level model, runs of bytes those of a byte-level BPE or
+/// unigram model, so that `tokenizer.json` is read by every program that uses `tokenizers`. Stemming is the exception: it happens only
+/// here.
 ///
 /// # Example
 /// ```
@@ -51,7 +40,7 @@ const PIECE: usize = 1 << 16;
 /// let ids = words.encode("\"The crow!\" said I.")?;
 /// assert_eq!(ids.len(), 8);
 /// assert_eq!(words.decode(&ids)?, "\"the crow!\" said i.");
-/// assert_eq!(words.encode("rook")?, [words.unknown()]);
+/// assert_eq!(words.encode("rook")?[0], words.unknown().unwrap());
 /// # Ok::<(), gdl_text::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -59,37 +48,16 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     config: TokenizerConfig,
     vocab_size: usize,
+    unknown: Option<u32>,
+    /// At character level.
+    chars: Option<Arc<Chars>>,
+    /// At all levels but words, which print by where they stand.
+    printed: Option<Arc<Printed>>,
 }
 
 impl Tokenizer {
-    /// Takes the vocabulary from a text.
-    ///
-    /// Characters are numbered by code point, words from the most frequent down; 0 is the unknown token.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for choices that exclude each other, [`Error::Vocabulary`] when the text has fewer than two
-    /// different tokens.
-    pub fn train(text: &str, config: &TokenizerConfig) -> Result<Self> {
-        config.check()?;
-        let mut counts = BTreeMap::new();
-        count(text, config, &mut counts)?;
-        counts.remove(UNKNOWN);
-        let mut tokens: Vec<(String, usize)> =
-            counts.into_iter().filter(|(_, count)| *count >= config.min_count).collect();
-        if tokens.len() < 2 {
-            let hint = if config.min_count > 1 { "; lower the minimum count, or give more text" } else { "" };
-            return Err(Error::Vocabulary { origin: "the text".into(), have: tokens.len(), hint });
-        }
-        if config.level == Level::Word {
-            tokens.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        }
-        let tokens = tokens.into_iter().map(|(token, _)| token);
-        let vocab = [UNKNOWN.to_string()].into_iter().chain(tokens).zip(0u32..).collect();
-        let inner = build(vocab, config).map_err(|e| Error::tokenizer("the tokenizer", e))?;
-        Self::new(inner, config, "the tokenizer")
-    }
-
-    /// Reads a saved `tokenizer.json`, to be used with the choices it was trained with.
+    /// Reads a saved `tokenizer.json`, to be used with the choices it was trained with, or one from elsewhere at level
+    /// `custom`.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] when the file cannot be read or is none, [`Error::Mismatch`] when it is one of the other
@@ -105,22 +73,38 @@ impl Tokenizer {
 
     fn new(inner: tokenizers::Tokenizer, config: &TokenizerConfig, origin: &str) -> Result<Self> {
         let mismatch = |message: String| Error::Mismatch { origin: origin.to_string(), message };
-        let level = match inner.get_model() {
-            ModelWrapper::BPE(_) => Level::Char,
-            ModelWrapper::WordLevel(_) => Level::Word,
-            _ => return Err(mismatch("it is neither a character nor a word tokenizer".into())),
+        let level = config.level;
+        let fits = match inner.get_model() {
+            ModelWrapper::BPE(_) => matches!(level, Level::Char | Level::Bpe | Level::Custom),
+            ModelWrapper::WordLevel(_) => matches!(level, Level::Word | Level::Custom),
+            ModelWrapper::Unigram(_) => matches!(level, Level::Unigram | Level::Custom),
+            _ => level == Level::Custom,
         };
-        if level != config.level {
-            return Err(mismatch(format!("expected level {}, found level {level}", config.level)));
+        if !fits {
+            return Err(mismatch(format!("expected a tokenizer of level {level}, found another")));
         }
-        let vocab_size = inner.get_vocab_size(true);
-        if inner.token_to_id(UNKNOWN) != Some(0) {
+        let highest = inner.get_vocab(true).into_values().max();
+        let vocab_size = highest.map_or(0, |highest| highest as usize + 1);
+        if vocab_size < 2 {
+            return Err(mismatch(format!("its vocabulary has {vocab_size} token(s)")));
+        }
+        let unknown = unknown(&inner);
+        if matches!(level, Level::Char | Level::Word) && unknown != Some(0) {
             return Err(mismatch(format!("expected the unknown token {UNKNOWN:?} as id 0")));
         }
-        if let Some(hole) = (0..vocab_size as u32).find(|&id| inner.id_to_token(id).is_none()) {
+        if level != Level::Custom
+            && let Some(hole) = (0..vocab_size as u32).find(|&id| inner.id_to_token(id).is_none())
+        {
             return Err(mismatch(format!("expected the ids 0..{vocab_size}, but {hole} has no token")));
         }
-        Ok(Self { inner, config: config.clone(), vocab_size })
+        let chars = Some(unknown.unwrap_or_default())
+            .filter(|_| level == Level::Char)
+            .map(|unknown| Arc::new(Chars::new(&inner, config.lowercase, unknown)));
+        let printed = match level {
+            Level::Word => None,
+            _ => Some(Arc::new(Printed::new(&inner, config, vocab_size, origin)?)),
+        };
+        Ok(Self { inner, config: config.clone(), vocab_size, unknown, chars, printed })
     }
 
     /// Writes `tokenizer.json`: whole or not at all.
@@ -158,9 +142,9 @@ impl Tokenizer {
         self.vocab_size
     }
 
-    /// The id of the unknown token.
-    pub fn unknown(&self) -> u32 {
-        0
+    /// The id of the token that stands for all that the vocabulary does not have, if there is one.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
     }
 
     /// The id of a token, if the vocabulary has it.
@@ -173,18 +157,27 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
-    /// Text to ids; what the vocabulary does not have becomes [`unknown`](Self::unknown).
+    /// Text to ids; what the vocabulary does not have becomes [`unknown`](Self::unknown), or is spelled in bytes.
+    ///
+    /// Words are those of each line, runs of bytes those of each piece of some 64 kB, cut where lines or words begin.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] when the `tokenizers` crate refuses.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let refused = |e: tokenizers::Error| Error::tokenizer("the tokenizer", e);
+        if let Some(chars) = &self.chars {
+            return Ok(chars.encode(text));
+        }
         let mut ids = Vec::new();
         if self.config.stemming.is_some() {
-            words(text, &self.config, |word| ids.push(self.id(word).unwrap_or(self.unknown())))?;
+            let unknown = self.unknown.unwrap_or_default();
+            words(text, &self.config, |word| ids.push(self.id(word).unwrap_or(unknown)))?;
             return Ok(ids);
         }
-        let pieces: Vec<&str> = pieces(text).collect();
+        let pieces: Vec<&str> = match self.config.level {
+            Level::Word => pieces(text).collect(),
+            _ => long_pieces(text).collect(),
+        };
         // In groups: an encoding takes some hundred bytes per token for as long as it lives.
         for group in pieces.chunks(1024) {
             for encoding in self.inner.encode_batch_fast(group.to_vec(), false).map_err(refused)? {
@@ -194,7 +187,8 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// Ids to text. Characters come back as they were; words get their spaces by the rules of English typography.
+    /// Ids to text. Characters and runs of bytes come back as they were; words get their spaces by the rules of English typography.
+    /// Bytes that are no character, which no text is encoded as, are left out.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] when an id lies outside the vocabulary.
@@ -215,18 +209,63 @@ impl Tokenizer {
 
     /// The characters of a text that a character-level vocabulary does not have, each once; none for words.
     pub fn unseen_chars(&self, text: &str) -> Vec<char> {
-        if self.config.level != Level::Char {
-            return Vec::new();
-        }
+        let Some(chars) = self.chars.as_ref().filter(|chars| !chars.has_bytes()) else { return Vec::new() };
         let lower = |c: char| if self.config.lowercase { c.to_lowercase().collect() } else { vec![c] };
         let mut unseen = Vec::new();
         for c in text.chars().flat_map(lower) {
-            if self.id(c.encode_utf8(&mut [0; 4])).is_none() && !unseen.contains(&c) {
+            if chars.get(c).is_none() && !unseen.contains(&c) {
                 unseen.push(c);
             }
         }
         unseen
     }
+
+    /// Whether there are tokens that are parts of characters.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.printed.as_ref().is_some_and(|printed| !printed.whole)
+    }
+}
+
+/// The token that a model has for all that it does not know.
+fn unknown(tokenizer: &tokenizers::Tokenizer) -> Option<u32> {
+    let token = match tokenizer.get_model() {
+        ModelWrapper::BPE(model) => model.get_unk_token().clone(),
+        ModelWrapper::WordLevel(model) => Some(model.unk_token.clone()),
+        ModelWrapper::WordPiece(model) => Some(model.unk_token.clone()),
+        ModelWrapper::Unigram(model) => {
+            // There is no other way to ask it.
+            let model = serde_json::to_value(model).ok()?;
+            return model.get("unk_id")?.as_u64()?.try_into().ok();
+        }
+    };
+    tokenizer.token_to_id(&token?)
+}
+
+/// What a byte is called that is a token by itself.
+fn byte_token(byte: u8) -> String {
+    format!("<0x{byte:02X}>")
+}
+
+/// The byte that a token is by that name.
+fn byte_of_token(token: &str) -> Option<u8> {
+    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    u8::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 2)
+}
+
+/// Pieces of about so many bytes, cut where lines or words begin.
+fn long_pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let mut end = text.len().min(PIECE);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        if end < text.len() {
+            end = crate::corpus::cut(&text[..end]);
+        }
+        let (piece, rest) = text.split_at(end);
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// The parts that are encoded one by one: lines with their ends, and long lines cut at a space where there is one.
@@ -248,92 +287,4 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
             Some(piece)
         })
     })
-}
-
-fn build(vocab: HashMap<String, u32>, config: &TokenizerConfig) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let vocab = vocab.into_iter().collect();
-    let mut tokenizer = match config.level {
-        Level::Char => {
-            let model = BpeBuilder::new()
-                .vocab_and_merges::<tokenizers::models::bpe::Vocab>(vocab, vec![])
-                .unk_token(UNKNOWN.into())
-                // Its cache holds whole lines, which do not come again.
-                .cache_capacity(0)
-                .build()?;
-            tokenizers::Tokenizer::new(model)
-        }
-        Level::Word => {
-            let model = WordLevelBuilder::new().vocab(vocab).unk_token(UNKNOWN.into()).build()?;
-            let mut tokenizer = tokenizers::Tokenizer::new(model);
-            tokenizer.with_pre_tokenizer(Some(word_splitter()?));
-            tokenizer
-        }
-    };
-    tokenizer.with_normalizer(normalizer(config)?)?;
-    if config.level == Level::Char {
-        tokenizer.with_decoder(Some(Fuse::new()));
-    }
-    Ok(tokenizer)
-}
-
-/// Keeps what [`WORDS`] finds and drops what lies between.
-fn word_splitter() -> tokenizers::Result<Split> {
-    Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Removed, true)
-}
-
-/// What is done to a text before it is split.
-fn normalizer(config: &TokenizerConfig) -> tokenizers::Result<Option<Sequence>> {
-    let mut steps = Vec::new();
-    if config.level == Level::Word {
-        for (mark, token) in OPENING {
-            let pattern = format!(r"(?<![^\s(\[{{—–-]){mark}");
-            steps.push(Replace::new(ReplacePattern::Regex(pattern), token)?.into());
-        }
-    }
-    if config.lowercase {
-        steps.push(Lowercase.into());
-    }
-    Ok((!steps.is_empty()).then(|| Sequence::new(steps)))
-}
-
-/// The word-level tokens of a text, stemmed if so configured.
-fn words(text: &str, config: &TokenizerConfig, mut each: impl FnMut(&str)) -> Result<()> {
-    let refused = |e: tokenizers::Error| Error::tokenizer("the tokenizer", e);
-    let splitter = word_splitter().map_err(refused)?;
-    let normalizer = normalizer(config).map_err(refused)?;
-    let stemmer = config.stemming.map(Stemming::stemmer);
-    for piece in pieces(text) {
-        let mut normalized = NormalizedString::from(piece);
-        if let Some(normalizer) = &normalizer {
-            normalizer.normalize(&mut normalized).map_err(refused)?;
-        }
-        let mut split = PreTokenizedString::from(normalized);
-        splitter.pre_tokenize(&mut split).map_err(refused)?;
-        for (word, _, _) in split.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
-            match &stemmer {
-                Some(stemmer) if word != UNKNOWN => each(&stemmer.stem(word)),
-                _ => each(word),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Counts the tokens of a text.
-fn count(text: &str, config: &TokenizerConfig, counts: &mut BTreeMap<String, usize>) -> Result<()> {
-    match config.level {
-        Level::Char => {
-            let mut by_char = BTreeMap::<char, usize>::new();
-            let lower = |c: char| c.to_lowercase();
-            for c in text.chars() {
-                match config.lowercase {
-                    false => *by_char.entry(c).or_default() += 1,
-                    true => lower(c).for_each(|c| *by_char.entry(c).or_default() += 1),
-                }
-            }
-            counts.extend(by_char.into_iter().map(|(c, n)| (c.to_string(), n)));
-            Ok(())
-        }
-        Level::Word => words(text, config, |word| *counts.entry(word.to_string()).or_default() += 1),
-    }
 }

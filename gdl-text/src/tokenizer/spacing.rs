@@ -5,6 +5,8 @@ pub(super) struct Spacing {
     started: bool,
     /// Whether the last token takes the next one without a space.
     glued: bool,
+    /// Whether there is a space between any two tokens.
+    plain: bool,
 }
 
 impl Spacing {
@@ -13,8 +15,8 @@ impl Spacing {
 
     /// That of a number below [`CONTEXTS`](Self::CONTEXTS): at the start of a line, behind a token that takes the next one
     /// without a space, and behind any other.
-    pub(super) fn from_context(context: usize) -> Self {
-        Self { started: context > 0, glued: context == 1 }
+    pub(super) fn from_context(context: usize, plain: bool) -> Self {
+        Self { started: context > 0, glued: context == 1, plain }
     }
 
     /// The number of this one.
@@ -34,10 +36,11 @@ impl Spacing {
     /// What belongs before `token`: a space or nothing.
     pub(super) fn place(&mut self, token: &str) -> &'static str {
         if token == "\n" {
-            *self = Self::default();
+            *self = Self { plain: self.plain, ..Self::default() };
             return "";
         }
         let (glue_before, glue_after) = match token {
+            _ if self.plain => (false, false),
             "\u{e000}" | "\u{e001}" => (false, true),
             "(" | "[" | "{" | "«" | "“" | "‘" | "„" | "$" | "£" | "€" | "#" => (false, true),
             "-" | "--" | "–" | "—" | "/" | "_" | "@" => (true, true),

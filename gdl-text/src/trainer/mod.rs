@@ -8,9 +8,10 @@ use weights::{optimizer, start_within};
 
 use crate::eval::{bits_per_char, evaluate};
 use crate::reading::Reading;
+use crate::tokens::Encoded;
 use crate::{
-    Corpus, Error, EvalReport, GenerateConfig, LanguageModel, Length, Result, State, Tokenizer, TrainConfig,
-    Writer,
+    Corpus, CorpusConfig, Error, EvalReport, GenerateConfig, LanguageModel, Length, Result, State, Tokenizer,
+    TrainConfig, Writer,
 };
 use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
@@ -66,7 +67,11 @@ pub struct Trainer {
     reading: Reading,
     train_chars: usize,
     total: usize,
-    valid: Option<(Vec<u32>, usize)>,
+    valid: Option<Encoded>,
+    /// How the corpus is read.
+    pub(crate) text: CorpusConfig,
+    /// The text that it validates on, where that is one of its own.
+    pub(crate) valid_mark: Option<CorpusMark>,
     pub(crate) samples: Option<(usize, GenerateConfig)>,
 }
 
@@ -77,7 +82,7 @@ pub struct CorpusMark {
     /// Where it came from.
     pub origin: String,
     /// Its length in bytes.
-    pub bytes: usize,
+    pub bytes: u64,
     /// FNV-1a of its bytes, 64 bits, in hexadecimal.
     pub fnv1a: String,
 }
@@ -85,9 +90,8 @@ pub struct CorpusMark {
 impl CorpusMark {
     /// The mark of a corpus.
     pub fn new(corpus: &Corpus) -> Self {
-        let text = corpus.text();
-        let hash = gdl_kernels::Fnv1a::of(text);
-        Self { origin: corpus.origin().into(), bytes: text.len(), fnv1a: format!("{hash:016x}") }
+        let fnv1a = format!("{:016x}", corpus.fnv1a());
+        Self { origin: corpus.origin().into(), bytes: corpus.bytes(), fnv1a }
     }
 }
 
@@ -130,19 +134,19 @@ impl StepReport {
 impl Trainer {
     /// Makes the vocabulary, lays out the text and draws the weights.
     ///
-    /// The vocabulary has every character of the whole text (as in char-rnn and nanoGPT), but only words of the part
-    /// to train on.
+    /// The vocabulary has every character of the whole text (as in char-rnn and nanoGPT), but only words and runs of bytes of the
+    /// part to train on.
     ///
     /// # Errors
     /// [`Error::Setting`] for a setting outside its range, [`Error::Vocabulary`] and [`Error::TooShort`] for a text that
     /// gives too little, [`Error::Tensor`] when the device cannot allocate.
     pub fn new(corpus: &Corpus, config: TrainConfig, device: &Device) -> Result<Self> {
         config.check()?;
-        let text = match config.tokenizer.level {
-            crate::Level::Char => corpus.text(),
-            crate::Level::Word => corpus.split(&config.split)?.train,
+        let tokenizer = match config.tokenizer.level {
+            crate::Level::Char => Tokenizer::train_on(corpus.blocks(), &config.tokenizer),
+            _ => Tokenizer::train_on(corpus.training_blocks(&config.split)?, &config.tokenizer),
         };
-        let tokenizer = Tokenizer::train(text, &config.tokenizer).map_err(|e| match e {
+        let tokenizer = tokenizer.map_err(|e| match e {
             Error::Vocabulary { have, hint, .. } => {
                 Error::Vocabulary { origin: corpus.origin().into(), have, hint }
             }
@@ -167,10 +171,8 @@ impl Trainer {
                 format!("it was made with {:?}, not with {:?}", tokenizer.config(), config.tokenizer);
             return Err(Error::Mismatch { origin: "the tokenizer".into(), message });
         }
-        let parts = corpus.split(&config.split)?;
-        let ids = tokenizer.encode(parts.train)?;
-        let mut reading = Reading::new(ids, &config, corpus.origin())?;
-        let valid = tokenizer.encode(parts.valid)?;
+        let [train, valid] = corpus.encode_parts(&config.split, &tokenizer)?;
+        let mut reading = Reading::new(train.tokens, &config, corpus.origin())?;
         let store = ParamStore::new(DType::F32, device, config.seed);
         let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, "dropout"));
         let vocab_size = tokenizer.vocab_size();
@@ -191,8 +193,10 @@ impl Trainer {
             average: None,
             judged: Judged::default(),
             total,
-            train_chars: parts.train.chars().count(),
-            valid: (valid.len() >= 2).then(|| (valid, parts.valid.chars().count())),
+            train_chars: train.chars,
+            valid: (valid.tokens.len() >= 2).then_some(valid),
+            text: corpus.config().clone(),
+            valid_mark: None,
             device: device.clone(),
             step: 0,
             state: None,
@@ -205,6 +209,18 @@ impl Trainer {
             model,
             reading,
         })
+    }
+
+    /// Validates on a text of its own from here on, instead of on what was kept back of the corpus. A run that is resumed has to
+    /// be given it again ([`RunConfig::valid`](crate::RunConfig::valid)).
+    ///
+    /// # Errors
+    /// [`Error::NothingToScore`] when it has fewer than 2 tokens.
+    pub fn validate_with(&mut self, corpus: &Corpus) -> Result<()> {
+        let valid = corpus.encode(&self.tokenizer)?;
+        valid.scorable(corpus.origin())?;
+        (self.valid, self.valid_mark) = (Some(valid), Some(CorpusMark::new(corpus)));
+        Ok(())
     }
 
     /// One step: loss, gradient, clipping, optimizer.
@@ -235,7 +251,7 @@ impl Trainer {
             epoch: batch.epoch,
             loss: value,
             perplexity: value.exp(),
-            bits_per_char: bits_per_char(value, self.reading.ids().len(), self.train_chars),
+            bits_per_char: bits_per_char(value, self.reading.tokens().len(), self.train_chars),
             grad_norm,
             learning_rate,
             tokens: batch.inputs.elem_count(),
@@ -258,8 +274,8 @@ impl Trainer {
     /// # Errors
     /// When a tensor operation fails.
     pub fn validate(&self) -> Result<Option<EvalReport>> {
-        let Some((ids, chars)) = &self.valid else { return Ok(None) };
-        evaluate(self.view(), ids, *chars, &self.corpus.origin, &self.device).map(Some)
+        let Some(valid) = &self.valid else { return Ok(None) };
+        evaluate(self.view(), valid, &self.corpus.origin, &self.device).map(Some)
     }
 
     /// Writes with the model as it stands. Training goes on as if nothing had been written.
@@ -271,7 +287,7 @@ impl Trainer {
         config: &GenerateConfig,
         write: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<String> {
-        Writer::read(self.view(), &self.tokenizer, config, &self.device)?.generate(write)
+        Writer::read(self.view(), &self.tokenizer, &self.text.before, config, &self.device)?.generate(write)
     }
 
     /// Writes a sample after every so many steps of [`run`](Self::run), which come as [`Event::Sample`](crate::Event::Sample);

@@ -32,7 +32,7 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
             steps: 20,
             then: Box::new(Schedule::Cosine { steps: STEPS as u64, floor: 0.05 }),
         },
-        split: Split { valid: 0.05, test: 0.0 },
+        split: Split { valid: 0.05, test: 0.0, ..Split::default() },
         eval_every: STEPS / 6,
         seed: demo.seed,
         ..TrainConfig::default()

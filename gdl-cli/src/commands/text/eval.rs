@@ -2,7 +2,7 @@
 
 use super::{
     super::{Context, values},
-    corpus, load,
+    CorpusArgs, corpus, load,
 };
 use anyhow::Result;
 use clap::Args;
@@ -19,7 +19,7 @@ pub(crate) struct EvalArgs {
     /// A run's directory
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// A UTF-8 text file, or builtin:fables
+    /// A text file, a folder, - for standard input, or builtin:fables; read as the training text was
     #[arg(value_name = "FILE")]
     file: String,
     /// Take the weights of the last checkpoint instead of those with the least validation loss
@@ -37,11 +37,13 @@ pub(crate) struct EvalArgs {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    corpus: CorpusArgs,
 }
 
 pub(super) fn eval(args: &EvalArgs, context: &Context) -> Result<()> {
     let model = load(&args.run, args.last, context)?;
-    let text = corpus(&args.file)?;
+    let text = corpus(&args.file, args.corpus.config(model.config().reading.clone()))?;
     let report = match args.cache {
         None => model.eval(&text)?,
         Some(window) => {

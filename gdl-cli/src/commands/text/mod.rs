@@ -1,5 +1,6 @@
 //! `gdl text`: language models.
 
+mod corpus;
 mod eval;
 mod generate;
 mod interactive;
@@ -10,10 +11,10 @@ mod train;
 pub(super) use train::TrainingBar;
 
 use super::{Context, Kind};
-use crate::console::UsageError;
 use anyhow::Result;
 use clap::Subcommand;
-use gdl_text::{Corpus, TextModel};
+use corpus::{CorpusArgs, corpus};
+use gdl_text::TextModel;
 use std::path::Path;
 
 /// What to do with a language model.
@@ -44,13 +45,4 @@ fn load(run: &Path, last: bool, context: &Context) -> Result<TextModel> {
     Kind::Text.check(run)?;
     let load = if last { TextModel::load } else { TextModel::load_best };
     Ok(load(run, &context.device)?)
-}
-
-/// The text that an argument names: a file, or the fables inside the program.
-fn corpus(name: &str) -> Result<Corpus> {
-    match name.strip_prefix("builtin:") {
-        Some("fables") => Ok(Corpus::fables()?),
-        Some(_) => Err(UsageError(format!("{name}: no such text; there is builtin:fables")).into()),
-        None => Ok(Corpus::read(name)?),
-    }
 }

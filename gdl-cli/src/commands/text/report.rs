@@ -60,7 +60,8 @@ const SHOWN: usize = 70;
 
 pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<()> {
     let model = load(&args.run, args.last, context)?;
-    let corpus = corpus(args.corpus.as_deref().unwrap_or(&model.config().corpus.origin))?;
+    let name = args.corpus.as_deref().unwrap_or(&model.config().corpus.origin);
+    let corpus = corpus(name, model.config().reading.clone())?;
     let texts = match args.from.as_slice() {
         [] => write(args, &model)?,
         files => files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?.concat(),

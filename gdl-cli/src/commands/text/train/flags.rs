@@ -5,15 +5,24 @@ use crate::console::UsageError;
 use anyhow::Result;
 use clap::Args;
 use gdl_text::{
-    Anneal, Cell, EpochDecay, Layout, Length, Level, ModelConfig, OptimizerKind, Preset, Split, Stemming,
-    TokenizerConfig, TrainConfig,
+    Anneal, Cell, CorpusConfig, EpochDecay, Layout, Length, Level, ModelConfig, OptimizerKind, Preset, Split,
+    SplitBy, Stemming, Tokenizer, TokenizerConfig, TrainConfig, WordSplit,
 };
 use gdl_train::report::ReportOptions;
+use std::path::PathBuf;
 
 /// The settings' flags by name, for what excludes them.
-pub(super) const SETTINGS: [&str; 41] = [
+pub(super) const SETTINGS: [&str; 50] = [
+    "documents",
+    "before_each",
+    "after_each",
+    "encoding",
     "preset",
     "level",
+    "tokenizer",
+    "words",
+    "max_vocab",
+    "byte_fallback",
     "min_count",
     "keep_case",
     "stem",
@@ -48,6 +57,7 @@ pub(super) const SETTINGS: [&str; 41] = [
     "patience",
     "valid_fraction",
     "test_fraction",
+    "split_by",
     "eval_every",
     "no_html",
     "no_tensorboard",
@@ -78,15 +88,32 @@ pub(crate) struct SettingArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tokens")]
 struct TokenArgs {
-    /// What a token is [default: char]
-    #[arg(long, value_name = "char|word", value_parser = values::named::<Level>(&["char", "word"]))]
+    /// What a token is: a character, a word, or a run of bytes learnt from the text [default: char]
+    #[arg(long, value_name = "char|word|bpe|unigram",
+        value_parser = values::named::<Level>(&["char", "word", "bpe", "unigram"]))]
     level: Option<Level>,
-    /// Tokens seen less often become the unknown token [default: 1 for characters, 2 for words]
+    /// Take the tokens of this tokenizer.json
+    #[arg(long, value_name = "FILE", conflicts_with_all =
+        ["level", "min_count", "keep_case", "stem", "words", "max_vocab", "byte_fallback"])]
+    tokenizer: Option<PathBuf>,
+    /// Tokens seen less often become the unknown token, pairs seen less often are not merged [default: 1 for characters, 2 for
+    /// words and bpe]
     #[arg(long, value_name = "N", value_parser = values::count)]
     min_count: Option<usize>,
     /// Keep upper and lower case apart (word level)
     #[arg(long)]
     keep_case: bool,
+    /// What a word is: punctuation marks are tokens of their own, or what stands between spaces is one [default: punctuation; space
+    /// for the presets zaremba and awd]
+    #[arg(long, value_name = "punctuation|space",
+        value_parser = values::named::<WordSplit>(&["punctuation", "space"]))]
+    words: Option<WordSplit>,
+    /// The largest vocabulary, of the most frequent tokens [default: 4096 for bpe and unigram, no limit for others]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    max_vocab: Option<usize>,
+    /// Spell characters that the vocabulary does not have in bytes (character level)
+    #[arg(long)]
+    byte_fallback: bool,
     /// Reduce words to their stems (word level, English)
     #[arg(long)]
     stem: bool,
@@ -202,6 +229,10 @@ struct CheckArgs {
     /// Part of the text that is kept for a test, at its end [default: 0.05]
     #[arg(long, value_name = "PART", value_parser = values::fraction)]
     test_fraction: Option<f64>,
+    /// Keep back a stretch of the text, or whole documents from all over it [default: position]
+    #[arg(long, value_name = "position|documents",
+        value_parser = values::named::<SplitBy>(&["position", "documents"]))]
+    split_by: Option<SplitBy>,
     /// Steps between two validations, each followed by a checkpoint; 0 for one at the end alone [default: 500; presets have one
     /// after each pass]
     #[arg(long, value_name = "N")]
@@ -230,6 +261,20 @@ fn optimizer_named(name: &str) -> OptimizerKind {
 }
 
 impl SettingArgs {
+    /// How the preset reads its text.
+    pub(super) fn reading(&self) -> Result<CorpusConfig> {
+        Ok(match &self.preset {
+            Some(name) => name.parse::<Preset>()?.reading(),
+            None => CorpusConfig::default(),
+        })
+    }
+
+    /// The tokenizer that was named.
+    pub(super) fn tokenizer(&self) -> Result<Option<Tokenizer>> {
+        let load = |file| Tokenizer::load(file, &TokenizerConfig::new(Level::Custom));
+        Ok(self.tokens.tokenizer.as_ref().map(load).transpose()?)
+    }
+
     /// How long to train, where it was said.
     pub(super) fn length(&self) -> Option<Length> {
         let CourseArgs { epochs, steps, .. } = self.course;
@@ -271,6 +316,7 @@ impl SettingArgs {
             split: Split {
                 valid: checks.valid_fraction.unwrap_or(base.split.valid),
                 test: checks.test_fraction.unwrap_or(base.split.test),
+                by: checks.split_by.unwrap_or(base.split.by),
             },
             eval_every: checks.eval_every.unwrap_or(base.eval_every),
             eval_each_epoch: checks.eval_each_epoch || (base.eval_each_epoch && checks.eval_every.is_none()),
@@ -288,11 +334,23 @@ impl TokenArgs {
             Some(level) if level != base.level => TokenizerConfig::new(level),
             _ => base,
         };
+        if self.tokenizer.is_some() {
+            return TokenizerConfig::new(Level::Custom);
+        }
         if let Some(min_count) = self.min_count {
             config = config.min_count(min_count);
         }
         if self.keep_case {
             config = config.lowercase(false);
+        }
+        if let Some(words) = self.words {
+            config = config.words(words);
+        }
+        if self.max_vocab.is_some() {
+            config = config.max_vocab(self.max_vocab);
+        }
+        if self.byte_fallback {
+            config = config.byte_fallback(true);
         }
         if self.stem {
             config = config.stemming(Some(Stemming::English));

@@ -4,16 +4,18 @@ mod flags;
 
 use super::{
     super::{Context, Kind, RunPlace},
-    corpus,
+    CorpusArgs,
+    corpus::corpus as corpus_at,
 };
 use crate::{
+    console::UsageError,
     interrupt::{Interrupt, Interrupted},
     progress::Progress,
 };
 use anyhow::Result;
 use clap::Args;
 use flags::{SETTINGS, SettingArgs};
-use gdl_text::{Event, GenerateConfig, Trainer};
+use gdl_text::{Corpus, CorpusConfig, Event, GenerateConfig, RunConfig, Trainer};
 use gdl_train::{OnExisting, RunDir};
 use std::path::PathBuf;
 
@@ -21,7 +23,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct TrainArgs {
-    /// A UTF-8 text file, or builtin:fables
+    /// A text file, a folder of them, - for standard input, or builtin:fables; it may be larger than memory
     #[arg(value_name = "CORPUS")]
     corpus: String,
     /// The run's directory: the model, its tokenizer, its metrics, and what --resume needs
@@ -34,8 +36,13 @@ pub(crate) struct TrainArgs {
     /// Steps between two samples of what the model writes, in RUN/samples and on the page; 0 for none
     #[arg(long, value_name = "N", default_value_t = 500)]
     sample_every: usize,
+    /// Validate on this text instead of a part of CORPUS; it is read in the same way
+    #[arg(long, value_name = "FILE", conflicts_with = "valid_fraction")]
+    valid: Option<String>,
     #[command(flatten)]
     settings: SettingArgs,
+    #[command(flatten)]
+    text: CorpusArgs,
 }
 
 /// Tokens of a sample.
@@ -43,17 +50,8 @@ const SAMPLE: usize = 300;
 
 pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let say = context.verbosity;
-    let corpus = corpus(&args.corpus)?;
     let place = RunPlace::look(&args.out);
-    let (mut trainer, run) = if args.resume {
-        Kind::Text.check(&args.out)?;
-        let run = RunDir::open(&args.out)?;
-        (Trainer::resume(&run, &corpus, args.settings.length(), &context.device)?, run)
-    } else {
-        let trainer = Trainer::new(&corpus, args.settings.config()?, &context.device)?;
-        let run = trainer.create_run(&args.out, OnExisting::Refuse)?;
-        (trainer, run)
-    };
+    let (mut trainer, run) = if args.resume { go_on(args, context)? } else { begin(args, context)? };
     let out = args.out.display();
     if trainer.steps_left() == 0 {
         say.say(format_args!(
@@ -93,6 +91,53 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         summary.steps, summary.seconds
     ));
     Ok(())
+}
+
+fn begin(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
+    let mut config = args.settings.config()?;
+    if args.valid.is_some() {
+        config.split.valid = 0.0;
+    }
+    let reading = args.text.config(args.settings.reading()?);
+    let corpus = read(args, reading.clone())?;
+    let mut trainer = match args.settings.tokenizer()? {
+        Some(tokenizer) => Trainer::with_tokenizer(&corpus, tokenizer, config, &context.device)?,
+        None => Trainer::new(&corpus, config, &context.device)?,
+    };
+    if let Some(valid) = &args.valid {
+        trainer.validate_with(&corpus_at(valid, reading)?)?;
+    }
+    let run = trainer.create_run(&args.out, OnExisting::Refuse)?;
+    Ok((trainer, run))
+}
+
+fn go_on(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
+    Kind::Text.check(&args.out)?;
+    let run = RunDir::open(&args.out)?;
+    let config = RunConfig::read(&run)?;
+    if let (Some(valid), None) = (&args.valid, &config.valid) {
+        let message = format!("--valid {valid}: this run validates on a part of its corpus, and goes on so");
+        return Err(UsageError(message).into());
+    }
+    let corpus = read(args, config.reading.clone())?;
+    let mut trainer = Trainer::resume(&run, &corpus, args.settings.length(), &context.device)?;
+    if let Some(mark) = &config.valid {
+        let valid = corpus_at(args.valid.as_ref().unwrap_or(&mark.origin), config.reading.clone())?;
+        config.check_valid(&valid)?;
+        trainer.validate_with(&valid)?;
+    }
+    Ok((trainer, run))
+}
+
+/// The text to train on; what is too much for memory is kept beside the run while it lasts.
+fn read(args: &TrainArgs, config: CorpusConfig) -> Result<Corpus> {
+    let corpus = corpus_at(&args.corpus, config)?;
+    let folder = match args.out.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => ".".into(),
+        Some(folder) => folder.to_path_buf(),
+        None => return Ok(corpus),
+    };
+    Ok(if folder.is_dir() { corpus.with_scratch(folder) } else { corpus })
 }
 
 /// The bar of a training, with its loss and its rate.
