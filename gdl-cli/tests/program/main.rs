@@ -16,5 +16,6 @@ mod pix2pix;
 mod report;
 mod scores;
 mod text;
+mod text_corpora;
 mod text_writing;
 mod usage;

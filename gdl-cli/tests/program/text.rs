@@ -190,9 +190,9 @@ fn texts_that_are_none_are_named() {
         ("gone.txt", "cannot read"),
         ("empty.txt", "is empty"),
         ("blank.txt", "is empty"),
-        ("latin1.txt", "line 2"),
-        ("content.png", "UTF-8"),
-        ("a", "directory"),
+        ("latin1.txt", "windows-1252"),
+        ("content.png", "binary file"),
+        ("a", "binary file"),
     ] {
         dir.fails(&format!("text train {file} --out run {SMALL} --steps 1"), &[file, says]);
         dir.fails(&format!("text eval chars {file}"), &[file, says]);
