@@ -8,7 +8,7 @@ use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-const KIND: &str = "language-model";
+pub(crate) const KIND: &str = "language-model";
 const STATE: &str = "recurrent-state";
 const AVERAGE: &str = "average";
 
@@ -51,8 +51,11 @@ impl RunConfig {
         Ok(config)
     }
 
-    /// Checks that a text is the one that the run learns from.
+    /// Checks that a text is the one that the run learns from, where that is known.
     pub(crate) fn check_corpus(&self, corpus: &Corpus) -> Result<()> {
+        if self.corpus.is_unknown() {
+            return Ok(());
+        }
         self.corpus.check(corpus, "trained")
     }
 
@@ -114,7 +117,7 @@ fn optimizer_name(config: &TrainConfig) -> &'static str {
     }
 }
 
-fn tokenizer_path(run: &Path) -> PathBuf {
+pub(crate) fn tokenizer_path(run: &Path) -> PathBuf {
     run.join("tokenizer.json")
 }
 
@@ -170,6 +173,11 @@ impl Trainer {
     /// is another, or the tokenizer does not fit the weights.
     pub fn resume(run: &RunDir, corpus: &Corpus, length: Option<Length>, device: &Device) -> Result<Self> {
         let config = RunConfig::read(run)?;
+        if config.corpus.is_unknown() {
+            let origin = run.path().display().to_string();
+            let message = "it was imported, and there is no training to go on with; begin one from it".into();
+            return Err(Error::Mismatch { origin, message });
+        }
         config.check_corpus(corpus)?;
         let tokenizer = config.tokenizer(run)?;
         let checkpoint = run.load_checkpoint(device)?;

@@ -130,6 +130,22 @@ pub enum Error {
         /// What was expected and what was found.
         message: String,
     },
+    /// A file of weights that is not that of such a language model as there are here.
+    #[error("{origin} cannot be imported: {message}")]
+    Import {
+        /// The file.
+        origin: String,
+        /// What is wrong, with the names of tensors.
+        message: String,
+    },
+    /// A file that is no vocabulary, or not that of the weights.
+    #[error("{} is not the vocabulary: {message}", path.display())]
+    VocabularyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A setting outside its range.
     #[error("{key}: {message}")]
     Setting {
@@ -191,6 +207,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     pub(crate) fn setting(key: &'static str, message: impl Into<String>) -> Self {
         Self::Setting { key, message: message.into() }
+    }
+
+    pub(crate) fn import(origin: &str, message: impl Into<String>) -> Self {
+        Self::Import { origin: origin.to_string(), message: message.into() }
     }
 
     pub(crate) fn tokenizer(origin: &str, message: impl std::fmt::Display) -> Self {

@@ -79,6 +79,16 @@ impl TextModel {
         &self.tokenizer
     }
 
+    /// Its weights, by name.
+    pub(crate) fn weights(&self) -> &Tensors {
+        &self.weights
+    }
+
+    /// Where it computes.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The network.
     pub fn model(&self) -> &LanguageModel {
         &self.model

@@ -17,5 +17,6 @@ mod report;
 mod scores;
 mod text;
 mod text_corpora;
+mod text_exchange;
 mod text_writing;
 mod usage;

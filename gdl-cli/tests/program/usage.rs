@@ -3,7 +3,7 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 15] = [
+const FLAGS: [(&str, &[&str]); 17] = [
     ("bench", &["JOB", "--list", "--runs", "--warmup", "--json"]),
     ("demo", &["--out", "--seed"]),
     (
@@ -157,6 +157,7 @@ const FLAGS: [(&str, &[&str]); 15] = [
             "--min-count",
             "--seed",
             "--resume",
+            "--init-from",
         ],
     ),
     ("text eval", &["RUN", "FILE", "--json", "--last", "--cache", "--cache-theta", "--cache-lambda"]),
@@ -217,6 +218,8 @@ const FLAGS: [(&str, &[&str]); 15] = [
             "--top-p",
         ],
     ),
+    ("text import", &["WEIGHTS", "--vocab", "--out", "--level", "--lowercase", "--keep-case", "--words"]),
+    ("text export", &["RUN", "OUT", "--names", "pytorch-examples", "--vocab-out", "--last"]),
 ];
 
 #[test]

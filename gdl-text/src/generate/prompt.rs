@@ -34,7 +34,7 @@ impl Prompt {
         begun: Option<&Self>,
         device: &Device,
     ) -> Result<Self> {
-        let ids = encode(tokenizer, text, start)?;
+        let ids = encode(tokenizer, text, start, model.start())?;
         let (state, new) = match begun {
             None => (None, &ids[..]),
             Some(begun) => match ids.strip_prefix(&begun.ids[..]) {
@@ -103,14 +103,17 @@ impl Prompt {
     }
 }
 
-/// The ids of a prompt; where there is none, of what stands before each document, or of a line end, or of the first token of a text
-/// without lines.
-fn encode(tokenizer: &Tokenizer, prompt: &str, start: &str) -> Result<Vec<u32>> {
+/// The ids of a prompt; where there is none, of what stands before each document, or what the model's texts start with, or of a line
+/// end, or of the first token of a text without lines.
+fn encode(tokenizer: &Tokenizer, prompt: &str, start: &str, token: Option<u32>) -> Result<Vec<u32>> {
     for text in [prompt, start] {
         let ids = encode_seen(tokenizer, text)?;
         if !ids.is_empty() {
             return Ok(ids);
         }
+    }
+    if let Some(token) = token {
+        return Ok(vec![token]);
     }
     let line_end = tokenizer.encode("\n")?;
     let known = line_end.iter().all(|&id| Some(id) != tokenizer.unknown());

@@ -1,3 +1,4 @@
+use super::Window;
 use crate::config::at_least_one;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,10 @@ pub struct ModelConfig {
     /// [`LanguageModel`](crate::LanguageModel)). Default: the latter.
     #[serde(default)]
     pub init_range: Option<f64>,
+    /// Whether the last tokens are read anew before each, as textgenrnn does; for models that were trained elsewhere. Default:
+    /// every token is read once.
+    #[serde(default)]
+    pub window: Option<Window>,
 }
 
 impl Default for ModelConfig {
@@ -101,6 +106,7 @@ impl ModelConfig {
             weight_drop: 0.0,
             tied: false,
             init_range: None,
+            window: None,
         }
     }
 
@@ -122,15 +128,19 @@ impl ModelConfig {
         self
     }
 
-    /// Features of what the last layer gives.
+    /// Features that tokens are scored by: of what the last layer gives; with a window, of the vectors and all layers.
     pub fn outputs(&self) -> usize {
-        if self.tied { self.embedding } else { self.hidden }
+        match (self.window, self.tied) {
+            (Some(_), _) => self.embedding + self.layers * self.hidden,
+            (None, true) => self.embedding,
+            (None, false) => self.hidden,
+        }
     }
 
     /// Features of each layer's state: all alike, but for the last with tied vectors of another size.
     pub fn widths(&self) -> Vec<usize> {
         let mut widths = vec![self.hidden; self.layers];
-        if let Some(last) = widths.last_mut() {
+        if let (Some(last), None) = (widths.last_mut(), self.window) {
             *last = self.outputs();
         }
         widths
@@ -154,6 +164,12 @@ impl ModelConfig {
         }
         if self.init_range.is_some_and(|range| !(range > 0.0 && range.is_finite())) {
             return Err(Error::setting("init range", "must be above 0"));
+        }
+        if let Some(window) = self.window {
+            at_least_one("window", window.length)?;
+            if self.tied || self.cell != Cell::Lstm {
+                return Err(Error::setting("window", "goes with LSTM layers and scores of their own"));
+            }
         }
         if self.tied && self.layers == 1 && self.embedding != self.hidden {
             let message = format!(

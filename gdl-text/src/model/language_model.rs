@@ -1,4 +1,5 @@
-use super::layers::{Layers, Output};
+use super::body::Body;
+use super::layers::Output;
 use crate::{ModelConfig, State};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -22,6 +23,7 @@ use gdl_rnn::{CrossEntropy, Embedding, EmbeddingConfig, Linear, Stepper, linear,
 /// | `rnn_last.…_l0`, where the last layer has a width of its own | likewise | likewise |
 /// | `head.weight`, `head.bias` | (V, `hidden`), (V) | U(-1/sqrt(H), 1/sqrt(H)) |
 /// | `head.bias` alone, where the vectors are tied | (V) | 0 |
+/// | `rnns.{k}.…_l0` for layer k, and `attention.weight`, with a [`Window`](crate::Window) | likewise, and (`outputs`) | none: for inference |
 ///
 /// # Example
 /// ```
@@ -46,7 +48,7 @@ pub struct LanguageModel {
     config: ModelConfig,
     vocab_size: usize,
     embedding: Embedding,
-    layers: Layers,
+    body: Body,
     head: Linear,
 }
 
@@ -62,17 +64,22 @@ impl LanguageModel {
             true => Linear::tied(&embedding, vb.pp("head"))?,
             false => linear(config.outputs(), vocab_size, vb.pp("head"))?,
         };
-        Ok(Self { config: config.clone(), vocab_size, embedding, layers: Layers::new(config, &vb)?, head })
+        Ok(Self { config: config.clone(), vocab_size, embedding, body: Body::new(config, &vb)?, head })
     }
 
     /// Gives the model the generator its dropout draws from; training with dropout needs one.
     pub fn with_rng(self, rng: SharedRng) -> Self {
-        Self { layers: self.layers.with_rng(&rng), ..self }
+        Self { body: self.body.with_rng(&rng), ..self }
     }
 
     /// What the model was built from.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// The token that stands for an empty text, where the model has one.
+    pub(crate) fn start(&self) -> Option<u32> {
+        self.config.window.map(|window| window.start.unwrap_or(0))
     }
 
     /// How many tokens it scores.
@@ -93,7 +100,7 @@ impl LanguageModel {
     /// # Errors
     /// As [`forward`](Self::forward), and when there is dropout to do but no generator to draw from.
     pub fn forward_t(&self, ids: &Tensor, state: Option<&State>, train: bool) -> Result<(Tensor, State)> {
-        let (output, state) = self.layers.forward(&self.embedding, ids, state, train)?;
+        let (output, state) = self.body.forward(&self.embedding, ids, state, train)?;
         Ok((self.head.forward(&output.dropped)?, state))
     }
 
@@ -102,7 +109,7 @@ impl LanguageModel {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn features(&self, ids: &Tensor, state: Option<&State>) -> Result<(Tensor, State)> {
-        let (output, state) = self.layers.forward(&self.embedding, ids, state, false)?;
+        let (output, state) = self.body.forward(&self.embedding, ids, state, false)?;
         Ok((output.raw, state))
     }
 
@@ -120,7 +127,7 @@ impl LanguageModel {
     /// # Errors
     /// When the state is that of another model.
     pub fn stepper(&self, state: &State) -> Result<Option<Stepper>> {
-        self.layers.stepper(&self.embedding, &self.head, state)
+        self.body.stepper(&self.embedding, &self.head, state)
     }
 
     /// Mean cross-entropy in nats of the targets (N, T), and the state after the last token.
@@ -147,7 +154,7 @@ impl LanguageModel {
         state: Option<&State>,
         train: bool,
     ) -> Result<(Tensor, Output, State)> {
-        let (output, state) = self.layers.forward(&self.embedding, ids, state, train)?;
+        let (output, state) = self.body.forward(&self.embedding, ids, state, train)?;
         let (read, scored) = (ids.dim(1)?, targets.dim(1)?);
         let x = match read == scored {
             true => output.dropped.clone(),

@@ -17,10 +17,11 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use tokenizers::ModelWrapper;
+pub(crate) use words::OPENING;
 use words::words;
 
 /// What stands for every token that the vocabulary does not have; id 0 of characters and words.
-const UNKNOWN: &str = "<unk>";
+pub(crate) const UNKNOWN: &str = "<unk>";
 
 /// Longer lines are encoded in pieces: the `tokenizers` crate keeps some 50 bytes for each of a line.
 const PIECE: usize = 1 << 16;
@@ -242,7 +243,7 @@ fn unknown(tokenizer: &tokenizers::Tokenizer) -> Option<u32> {
 }
 
 /// What a byte is called that is a token by itself.
-fn byte_token(byte: u8) -> String {
+pub(crate) fn byte_token(byte: u8) -> String {
     format!("<0x{byte:02X}>")
 }
 

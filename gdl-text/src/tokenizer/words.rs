@@ -19,7 +19,7 @@ const PARTED: &str = r"\n|\S+";
 /// A straight quotation mark looks the same on both sides of what it encloses. The opening ones, which follow a space, a
 /// bracket, a dash or nothing, become tokens of their own (of the private use area, shown as the mark), so that a model
 /// can learn which is which and decoding knows on which side the space goes.
-pub(super) const OPENING: [(char, char); 2] = [('"', '\u{e000}'), ('\'', '\u{e001}')];
+pub(crate) const OPENING: [(char, char); 2] = [('"', '\u{e000}'), ('\'', '\u{e001}')];
 
 /// Keeps the words and drops what lies between.
 pub(super) fn splitter(words: WordSplit) -> tokenizers::Result<Split> {

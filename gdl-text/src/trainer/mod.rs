@@ -1,3 +1,4 @@
+mod begin;
 mod progress;
 mod regularisation;
 mod weights;

@@ -2,7 +2,9 @@
 
 mod corpus;
 mod eval;
+mod export;
 mod generate;
+mod import;
 mod interactive;
 mod report;
 mod sampling;
@@ -28,6 +30,10 @@ pub(crate) enum TextCommand {
     Generate(Box<generate::GenerateArgs>),
     /// Write with a trained model, and show how much of that stands in its training text word for word
     Report(Box<report::ReportArgs>),
+    /// Make a run of a language model of PyTorch: its state dict and its vocabulary
+    Import(import::ImportArgs),
+    /// Write a run's model as a state dict for PyTorch, and its vocabulary
+    Export(export::ExportArgs),
 }
 
 /// Runs `gdl text …`.
@@ -37,6 +43,8 @@ pub(crate) fn run(command: &TextCommand, context: &Context) -> Result<()> {
         TextCommand::Eval(args) => eval::eval(args, context),
         TextCommand::Generate(args) => generate::generate(args, context),
         TextCommand::Report(args) => report::report(args, context),
+        TextCommand::Import(args) => import::import(args, context),
+        TextCommand::Export(args) => export::export(args, context),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     corpus, load,
     sampling::SamplingArgs,
 };
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use gdl_text::{Copied, GenerateConfig, TextModel};
 use serde::Serialize;
@@ -60,8 +60,14 @@ const SHOWN: usize = 70;
 
 pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<()> {
     let model = load(&args.run, args.last, context)?;
-    let name = args.corpus.as_deref().unwrap_or(&model.config().corpus.origin);
-    let corpus = corpus(name, model.config().reading.clone())?;
+    let mark = &model.config().corpus;
+    if args.corpus.is_none() && mark.is_unknown() {
+        let run = args.run.display();
+        bail!(
+            "{run}: was imported, and does not say what it was trained on; name the text: gdl text report {run} CORPUS"
+        );
+    }
+    let corpus = corpus(args.corpus.as_deref().unwrap_or(&mark.origin), model.config().reading.clone())?;
     let texts = match args.from.as_slice() {
         [] => write(args, &model)?,
         files => files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?.concat(),

@@ -260,6 +260,25 @@ fn optimizer_named(name: &str) -> OptimizerKind {
     }
 }
 
+/// Those of them that say what the model is and reads, which one that is begun from says itself.
+pub(super) const MODEL: [&str; 15] = [
+    "preset",
+    "level",
+    "tokenizer",
+    "words",
+    "max_vocab",
+    "byte_fallback",
+    "min_count",
+    "keep_case",
+    "stem",
+    "cell",
+    "hidden",
+    "layers",
+    "embedding",
+    "tied",
+    "init_range",
+];
+
 impl SettingArgs {
     /// How the preset reads its text.
     pub(super) fn reading(&self) -> Result<CorpusConfig> {
@@ -382,6 +401,7 @@ impl ModelArgs {
             locked_dropout: self.locked_dropout || base.locked_dropout,
             embedding_dropout: self.embedding_dropout.unwrap_or(base.embedding_dropout),
             weight_drop: self.weight_drop.unwrap_or(base.weight_drop),
+            window: base.window,
         })
     }
 }

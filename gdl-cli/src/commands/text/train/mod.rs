@@ -6,6 +6,7 @@ use super::{
     super::{Context, Kind, RunPlace},
     CorpusArgs,
     corpus::corpus as corpus_at,
+    load,
 };
 use crate::{
     console::UsageError,
@@ -14,10 +15,10 @@ use crate::{
 };
 use anyhow::Result;
 use clap::Args;
-use flags::{SETTINGS, SettingArgs};
-use gdl_text::{Corpus, CorpusConfig, Event, GenerateConfig, RunConfig, Trainer};
+use flags::{MODEL, SETTINGS, SettingArgs};
+use gdl_text::{Corpus, CorpusConfig, Event, GenerateConfig, RunConfig, TrainConfig, Trainer};
 use gdl_train::{OnExisting, RunDir};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `gdl text train`.
 #[derive(Debug, Args)]
@@ -33,6 +34,9 @@ pub(crate) struct TrainArgs {
     /// may name a new end
     #[arg(long, conflicts_with_all = SETTINGS)]
     resume: bool,
+    /// Begin with the weights and the tokenizer of this run, one that was imported too, instead of drawing them
+    #[arg(long, value_name = "RUN", conflicts_with_all = MODEL, conflicts_with = "resume")]
+    init_from: Option<PathBuf>,
     /// Steps between two samples of what the model writes, in RUN/samples and on the page; 0 for none
     #[arg(long, value_name = "N", default_value_t = 500)]
     sample_every: usize,
@@ -100,9 +104,10 @@ fn begin(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
     }
     let reading = args.text.config(args.settings.reading()?);
     let corpus = read(args, reading.clone())?;
-    let mut trainer = match args.settings.tokenizer()? {
-        Some(tokenizer) => Trainer::with_tokenizer(&corpus, tokenizer, config, &context.device)?,
-        None => Trainer::new(&corpus, config, &context.device)?,
+    let mut trainer = match (&args.init_from, args.settings.tokenizer()?) {
+        (Some(run), _) => begin_from(run, &corpus, config, context)?,
+        (None, Some(tokenizer)) => Trainer::with_tokenizer(&corpus, tokenizer, config, &context.device)?,
+        (None, None) => Trainer::new(&corpus, config, &context.device)?,
     };
     if let Some(valid) = &args.valid {
         trainer.validate_with(&corpus_at(valid, reading)?)?;
@@ -138,6 +143,23 @@ fn read(args: &TrainArgs, config: CorpusConfig) -> Result<Corpus> {
         None => return Ok(corpus),
     };
     Ok(if folder.is_dir() { corpus.with_scratch(folder) } else { corpus })
+}
+
+/// A training from the weights of a run; what its vocabulary lacks of the text is said.
+fn begin_from(run: &Path, corpus: &Corpus, config: TrainConfig, context: &Context) -> Result<Trainer> {
+    /// Characters that are named.
+    const NAMED: usize = 10;
+    let model = load(run, false, context)?;
+    let trainer = Trainer::begin_from(corpus, &model, config)?;
+    let unseen = model.unseen_chars(corpus)?;
+    if !unseen.is_empty() {
+        let (run, named) = (run.display(), &unseen[..unseen.len().min(NAMED)]);
+        let more = if unseen.len() > NAMED { ", and more" } else { "" };
+        context
+            .verbosity
+            .say(format_args!("{run}: does not know these characters of the text: {named:?}{more}"));
+    }
+    Ok(trainer)
 }
 
 /// The bar of a training, with its loss and its rate.
