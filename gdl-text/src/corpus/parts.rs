@@ -71,7 +71,7 @@ impl Corpus {
             pieces: Box::new(self.pieces()),
             cut: match split.by {
                 SplitBy::Position => Cut::Position { at: 0, ends: split.ends(self.chars()) },
-                SplitBy::Documents => Cut::Documents(Draw::new(split, self.documents())),
+                SplitBy::Documents => Cut::Documents(Box::new(Draw::new(split, self.documents()))),
             },
             ready: VecDeque::new(),
         })
@@ -87,7 +87,7 @@ pub(crate) struct PartPieces<'a> {
 
 enum Cut {
     Position { at: u64, ends: [u64; 2] },
-    Documents(Draw),
+    Documents(Box<Draw>),
 }
 
 /// Draws the part of each document, so that in the end each part has its number.
