@@ -1,7 +1,6 @@
 use crate::{Result, Trainer};
 use gdl_train::report::{Chart, Outline, RunLog, Sample, sample_path};
-use gdl_train::{RunDir, atomic_write};
-use std::io::Write;
+use gdl_train::{RunDir, atomic_write_bytes};
 
 /// Samples are files with this extension.
 const EXTENSION: &str = "txt";
@@ -37,13 +36,7 @@ impl Trainer {
 /// Keeps what the model has written after that step, and shows it.
 pub(crate) fn write_sample(run: &RunDir, log: &mut RunLog, step: u64, text: &str) -> Result<()> {
     let path = sample_path(run, step, EXTENSION)?;
-    atomic_write(&path, |file| {
-        file.write_all(text.as_bytes()).map_err(|source| gdl_train::Error::Io {
-            action: "write",
-            path: path.clone(),
-            source,
-        })
-    })?;
+    atomic_write_bytes(&path, text)?;
     log.sample(step, Sample::Text(text.to_string()))?;
     Ok(log.write()?)
 }

@@ -1,5 +1,6 @@
 use crate::{Error, Result};
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Writes a file whole or not at all.
@@ -21,6 +22,15 @@ use std::path::{Path, PathBuf};
 pub fn atomic_write(path: impl AsRef<Path>, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let path = path.as_ref();
     replace(path, |temporary| write(temporary.as_file_mut()))
+}
+
+/// As [`atomic_write`], of what is there already.
+///
+/// # Errors
+/// [`Error::Io`] naming `path` when the file cannot be made, written, synced or renamed.
+pub fn atomic_write_bytes(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<()> {
+    let path = path.as_ref();
+    atomic_write(path, |file| file.write_all(bytes.as_ref()).map_err(Error::io("write", path)))
 }
 
 /// As [`atomic_write`], for writers that want the temporary's path.

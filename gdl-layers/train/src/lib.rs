@@ -20,7 +20,7 @@ mod schedule;
 mod tensors;
 mod weight_average;
 
-pub use atomic::atomic_write;
+pub use atomic::{atomic_write, atomic_write_bytes};
 pub use checkpoint::Checkpoint;
 pub use clip::{clip_grad_norm, clip_grad_value};
 pub use error::{Error, Result};

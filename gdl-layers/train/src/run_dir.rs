@@ -1,4 +1,4 @@
-use crate::atomic::{atomic_write, folder_of, sync_folder};
+use crate::atomic::{atomic_write_bytes, folder_of, sync_folder};
 use crate::metrics::MetricsLog;
 use crate::tensors::{load_tensors, save_tensors};
 use crate::{Checkpoint, Error, OptimizerState, Result};
@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "config.json";
@@ -336,7 +335,7 @@ fn to_json(path: &Path, value: &impl Serialize) -> Result<String> {
 }
 
 fn write_text(path: &Path, text: &str) -> Result<()> {
-    atomic_write(path, |file| writeln!(file, "{text}").map_err(Error::io("write", path)))
+    atomic_write_bytes(path, format!("{text}\n"))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {

@@ -1,6 +1,5 @@
 use crate::{Error, Level, Result, Tokenizer};
 use serde_json::Value;
-use std::io::Write;
 use std::path::Path;
 
 /// Reads the tokens of a vocabulary in the order of their ids: a text file with one on each line, a list of them in JSON, or an object
@@ -112,14 +111,7 @@ impl Tokenizer {
         }
         let tokens: Vec<String> = (0..self.vocab_size() as u32).filter_map(|id| self.token(id)).collect();
         let json = serde_json::to_string_pretty(&tokens).map_err(|e| Error::tokenizer("the tokenizer", e))?;
-        let write = |file: &mut std::fs::File| {
-            writeln!(file, "{json}").map_err(|source| gdl_train::Error::Io {
-                action: "write",
-                path: path.into(),
-                source,
-            })
-        };
-        Ok(gdl_train::atomic_write(path, write)?)
+        Ok(gdl_train::atomic_write_bytes(path, json + "\n")?)
     }
 }
 

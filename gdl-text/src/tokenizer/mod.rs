@@ -13,7 +13,6 @@ pub use stream::StreamDecoder;
 use crate::{Error, Result};
 use chars::Chars;
 use printed::Printed;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use tokenizers::ModelWrapper;
@@ -113,16 +112,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Train`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let json = self.to_json()?;
-        let path = path.as_ref();
-        let write = |file: &mut std::fs::File| {
-            file.write_all(json.as_bytes()).map_err(|source| gdl_train::Error::Io {
-                action: "write",
-                path: path.into(),
-                source,
-            })
-        };
-        Ok(gdl_train::atomic_write(path, write)?)
+        Ok(gdl_train::atomic_write_bytes(path, self.to_json()?)?)
     }
 
     /// What `tokenizer.json` holds.
@@ -253,13 +243,10 @@ fn byte_of_token(token: &str) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 2)
 }
 
-/// Pieces of about so many bytes, cut where lines or words begin.
+/// Pieces of at most so many bytes, cut where lines or words begin.
 fn long_pieces(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
-        let mut end = text.len().min(PIECE);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let mut end = text.floor_char_boundary(PIECE);
         if end < text.len() {
             end = crate::corpus::cut(&text[..end]);
         }
@@ -271,21 +258,5 @@ fn long_pieces(mut text: &str) -> impl Iterator<Item = &str> {
 
 /// The parts that are encoded one by one: lines with their ends, and long lines cut at a space where there is one.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive('\n').flat_map(|mut line| {
-        std::iter::from_fn(move || {
-            if line.is_empty() {
-                return None;
-            }
-            let mut end = line.len().min(PIECE);
-            while !line.is_char_boundary(end) {
-                end -= 1;
-            }
-            if end < line.len() {
-                end = line[..end].rfind(' ').map_or(end, |space| space + 1);
-            }
-            let (piece, rest) = line.split_at(end);
-            line = rest;
-            Some(piece)
-        })
-    })
+    text.split_inclusive('\n').flat_map(long_pieces)
 }

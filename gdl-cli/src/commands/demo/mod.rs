@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use gdl_train::report::Page;
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -56,15 +55,4 @@ pub(crate) fn run(args: &DemoArgs, context: &Context) -> Result<()> {
     page.write(&index, "gdl: paint and write", &lead)?;
     say.say(format_args!("{}: open it in a browser", index.display()));
     Ok(())
-}
-
-/// Writes a text file whole or not at all.
-fn write_text(path: &Path, text: &str) -> gdl_train::Result<()> {
-    gdl_train::atomic_write(path, |file| {
-        file.write_all(text.as_bytes()).map_err(|source| gdl_train::Error::Io {
-            action: "write",
-            path: path.to_path_buf(),
-            source,
-        })
-    })
 }

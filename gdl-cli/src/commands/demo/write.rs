@@ -1,6 +1,6 @@
 //! The demo's language model: a small recurrent network and the fables inside the program.
 
-use super::{Demo, write_text};
+use super::Demo;
 use crate::commands::text::TrainingBar;
 use anyhow::Result;
 use gdl_text::{
@@ -67,7 +67,7 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
         let _ = writeln!(fables, "--- temperature {temperature} ---\n{}\n", text.trim());
         page.passage(&format!("temperature {temperature}"), &text);
     }
-    write_text(&demo.out.join("fables.txt"), &fables)?;
+    gdl_train::atomic_write_bytes(demo.out.join("fables.txt"), &fables)?;
     page.chart(&line_chart_svg(
         "fables",
         &[Series::new("training", training).smooth(10), Series::new("validation", validation)],

@@ -3,12 +3,9 @@
 use super::recipe::Recipe;
 use super::saved::remove_if_there;
 use anyhow::{Context as _, Result, bail};
-use gdl_train::{Error, atomic_write};
+use gdl_train::atomic_write_bytes;
 use serde::{Deserialize, Serialize};
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// How far a film is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,10 +27,7 @@ fn path_in(out: &Path) -> PathBuf {
 impl Unfinished {
     /// Writes it into `out`, whole or not at all.
     pub(super) fn write(&self, out: &Path) -> Result<()> {
-        let (path, json) = (path_in(out), serde_json::to_vec(self)?);
-        Ok(atomic_write(&path, |file| {
-            file.write_all(&json).map_err(|source| Error::Io { action: "write", path: path.clone(), source })
-        })?)
+        Ok(atomic_write_bytes(path_in(out), serde_json::to_vec(self)?)?)
     }
 
     /// What was left in `out`.

@@ -1,8 +1,7 @@
 use crate::markup::escape;
-use crate::{Error, Result, atomic_write};
+use crate::{Result, atomic_write_bytes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 /// One HTML file with everything in it: texts, tables, pictures, charts. It needs no network and no script, is light or dark
@@ -147,10 +146,10 @@ impl Page {
     /// Writes the [`html`](Self::html), whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Io`] with the path.
+    /// [`Error::Io`](crate::Error::Io) with the path.
     pub fn write(&self, path: &Path, title: &str, lead: &str) -> Result<()> {
         let html = self.html(title, lead);
-        atomic_write(path, |file| file.write_all(html.as_bytes()).map_err(Error::io("write", path)))
+        atomic_write_bytes(path, html)
     }
 
     fn put(&mut self, text: std::fmt::Arguments<'_>) {
