@@ -13,8 +13,8 @@ pub enum Preset {
     Book,
     /// The defaults of torch-rnn: characters, vectors of 64, two LSTM layers of 128, the rate halved every 5 passes.
     TorchRnn,
-    /// The small model of Zaremba et al. 2014: words as spaces part them, two LSTM layers of 200, gradient descent, the rate halved after each pass from
-    /// the fifth on.
+    /// The small model of Zaremba et al. 2014: words as spaces part them, two LSTM layers of 200, gradient descent, the rate halved
+    /// after each pass from the fifth on.
     Zaremba,
     /// AWD-LSTM (Merity et al. 2017) with its settings for the Penn Treebank: such words, three layers of 1150, tied vectors of 400,
     /// weight drop and the four dropouts, activation regularisation, random lengths, NT-ASGD.

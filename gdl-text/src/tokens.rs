@@ -1,4 +1,4 @@
-use crate::corpus::blocks;
+use crate::corpus::Blocks;
 use crate::{Corpus, Error, Part, Result, Split, Tokenizer};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex};
 
 /// As many tokens are kept in memory; more of them in a file.
 const IN_MEMORY: usize = 1 << 24;
-/// Bytes of text that are encoded at a time.
-const BLOCK: usize = 1 << 20;
 
 /// The tokens of a text: in memory, or, where they are many, in a temporary file that is read where it is needed and goes with the
 /// last of its owners. Read by position rather than mapped: what is mapped counts as memory.
@@ -179,8 +177,7 @@ pub(crate) struct Encoded {
 struct Encoder<'a> {
     tokenizer: &'a Tokenizer,
     writer: Writer<'a>,
-    /// Text that was not encoded yet.
-    held: String,
+    blocks: Blocks,
     chars: usize,
     unknown: usize,
 }
@@ -188,17 +185,11 @@ struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     fn new(tokenizer: &'a Tokenizer, corpus: &'a Corpus) -> Self {
         let writer = Writer::new(tokenizer.vocab_size(), corpus.scratch());
-        Self { tokenizer, writer, held: String::new(), chars: 0, unknown: 0 }
+        Self { tokenizer, writer, blocks: Blocks::default(), chars: 0, unknown: 0 }
     }
 
     fn add(&mut self, text: &str) -> Result<()> {
-        self.held.push_str(text);
-        if self.held.len() < BLOCK {
-            return Ok(());
-        }
-        let rest = self.held.split_off(crate::corpus::cut(&self.held));
-        let block = std::mem::replace(&mut self.held, rest);
-        self.encode(&block)
+        self.blocks.add(text).map_or(Ok(()), |block| self.encode(&block))
     }
 
     fn encode(&mut self, block: &str) -> Result<()> {
@@ -211,8 +202,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn finish(mut self) -> Result<Encoded> {
-        let rest = std::mem::take(&mut self.held);
-        if !rest.is_empty() {
+        if let Some(rest) = self.blocks.finish() {
             self.encode(&rest)?;
         }
         Ok(Encoded { tokens: self.writer.finish()?, chars: self.chars, unknown: self.unknown })
@@ -256,12 +246,12 @@ impl Corpus {
             Ok((part, text)) => (part == Part::Train).then_some(Ok(text)),
             Err(e) => Some(Err(e)),
         });
-        Ok(blocks(train, BLOCK))
+        Ok(Blocks::of(train))
     }
 
     /// The whole text in such blocks.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Result<String>> {
-        blocks(self.texts(), BLOCK)
+        Blocks::of(self.texts())
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -17,6 +18,16 @@ pub(crate) struct Output {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+impl Output {
+    fn new(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8 on the standard output"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8 on the error stream"),
+        }
+    }
 }
 
 /// A fresh folder, removed in the end. Commands run in it, so that arguments are short.
@@ -118,12 +129,17 @@ impl Dir {
     }
 
     pub(crate) fn output(&self, command: &mut Command) -> Output {
-        let output = command.output().unwrap();
-        Output {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("UTF-8 on the standard output"),
-            stderr: String::from_utf8(output.stderr).expect("UTF-8 on the error stream"),
-        }
+        Output::new(command.output().unwrap())
+    }
+
+    /// Runs `gdl` with that on its standard input.
+    pub(crate) fn fed(&self, args: &str, input: &str) -> Output {
+        let mut command = self.command(words(args));
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        // A program that fails may not read to the end.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Output::new(child.wait_with_output().unwrap())
     }
 
     /// Starts `gdl` and does not wait.

@@ -1,27 +1,9 @@
 //! `gdl text` on all that a text can be: folders, pipes, tables, other encodings; and with all kinds of tokens.
 
-use crate::common::{CORPUS, Dir, Output, assert_same};
-use std::io::Write;
-use std::process::Stdio;
+use crate::common::{CORPUS, Dir, assert_same};
 
 /// Small enough to train in a blink.
 const SMALL: &str = "--hidden 8 --layers 1 --batch 4 --seq 8 --seed 3 --quiet";
-
-/// Runs `gdl` with that on its standard input.
-fn fed(dir: &Dir, args: &str, input: &str) -> Output {
-    let mut child = dir
-        .command(args.split_whitespace())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that fails may not read to the end.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap()
@@ -31,7 +13,7 @@ fn json(text: &str) -> serde_json::Value {
 fn a_pipe_is_trained_on_resumed_and_scored() {
     let dir = Dir::stocked();
     let run = |args: &str| {
-        let output = fed(&dir, args, CORPUS);
+        let output = dir.fed(args, CORPUS);
         assert_eq!(output.code, Some(0), "{}", output.stderr);
         output.stdout
     };
@@ -42,7 +24,7 @@ fn a_pipe_is_trained_on_resumed_and_scored() {
     let piped = run("text eval whole - --json");
     dir.write("the-same.txt", CORPUS);
     assert_eq!(json(&piped), json(&dir.succeeds("text eval whole the-same.txt --json").stdout));
-    let other = fed(&dir, "text train - --out parts --resume --steps 9", "something else");
+    let other = dir.fed("text train - --out parts --resume --steps 9", "something else");
     assert_eq!(other.code, Some(1));
     assert!(other.stderr.contains("does not fit this run"), "{}", other.stderr);
 }

@@ -1,7 +1,6 @@
 //! `gdl text generate` in all its ways, and `gdl text report`.
 
 use crate::common::Dir;
-use std::{io::Write, process::Stdio};
 
 /// A folder with a character and a word model, each a few steps old.
 fn trained() -> Dir {
@@ -161,17 +160,9 @@ fn a_prompts_state_is_kept() {
 fn a_text_is_chosen_at_the_keyboard() {
     let dir = trained();
     let choose = |args: &str, input: &str| {
-        let mut child = dir
-            .command(args.split(' '))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        let output = dir.fed(args, input);
+        assert_eq!(output.code, Some(0));
+        (output.stdout, output.stderr)
     };
     let args = "text generate chars --interactive --candidates 4 --prompt The";
     // Text, a number too high, a character never seen, the second candidate, a draw, the end.

@@ -4,8 +4,8 @@ mod parts;
 mod text;
 
 pub use config::{CorpusConfig, Documents, Split, SplitBy};
+pub(crate) use parts::{Blocks, cut};
 pub use parts::{Part, Parts};
-pub(crate) use parts::{blocks, cut};
 
 use crate::{Error, Result, builtin};
 use documents::{Input, Piece, Reader};

@@ -163,34 +163,57 @@ fn by_position(mut text: String, at: &mut u64, ends: [u64; 2], ready: &mut VecDe
     }
 }
 
-/// Texts in blocks of about so many bytes, cut where words and lines begin, whatever pieces they come in.
-pub(crate) fn blocks<I>(pieces: I, size: usize) -> impl Iterator<Item = Result<String>>
-where
-    I: Iterator<Item = Result<String>>,
-{
-    let (mut pieces, mut held) = (pieces.fuse(), String::new());
-    std::iter::from_fn(move || {
-        while held.len() < size {
-            match pieces.next() {
-                Some(Ok(piece)) => held.push_str(&piece),
-                Some(Err(e)) => return Some(Err(e)),
-                None => return (!held.is_empty()).then(|| Ok(std::mem::take(&mut held))),
-            }
+/// Bytes of a block.
+const BLOCK: usize = 1 << 20;
+
+/// Collects a text in blocks of about a megabyte, cut where words and lines begin, whatever pieces it comes in.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    held: String,
+}
+
+impl Blocks {
+    /// Takes a piece; gives a block when there is one.
+    pub(crate) fn add(&mut self, piece: &str) -> Option<String> {
+        self.held.push_str(piece);
+        if self.held.len() < BLOCK {
+            return None;
         }
-        let rest = held.split_off(cut(&held));
-        Some(Ok(std::mem::replace(&mut held, rest)))
-    })
+        let rest = self.held.split_off(cut(&self.held));
+        Some(std::mem::replace(&mut self.held, rest))
+    }
+
+    /// What is left at the end.
+    pub(crate) fn finish(&mut self) -> Option<String> {
+        (!self.held.is_empty()).then(|| std::mem::take(&mut self.held))
+    }
+
+    /// The blocks of pieces.
+    pub(crate) fn of(pieces: impl Iterator<Item = Result<String>>) -> impl Iterator<Item = Result<String>> {
+        let (mut pieces, mut blocks) = (pieces.fuse(), Self::default());
+        std::iter::from_fn(move || {
+            for piece in pieces.by_ref() {
+                match piece.map(|piece| blocks.add(&piece)) {
+                    Ok(None) => {}
+                    Ok(Some(block)) => return Some(Ok(block)),
+                    Err(e) => return Some(Err(e)),
+                }
+            }
+            blocks.finish().map(Ok)
+        })
+    }
 }
 
 /// Where a text can be cut so that the two sides have the tokens that the whole has: behind the last line end that something visible
 /// follows, else before the last space that follows something visible, else at its end.
 pub(crate) fn cut(text: &str) -> usize {
-    let pairs =
-        || text.char_indices().zip(text.chars().skip(1)).map(|((at, a), b)| (at + a.len_utf8(), a, b));
     let line = text
         .rmatch_indices('\n')
         .map(|(at, _)| at + 1)
         .find(|&at| text[at..].chars().next().is_some_and(|next| !next.is_whitespace()));
-    line.or_else(|| pairs().filter(|&(_, a, b)| !a.is_whitespace() && b == ' ').last().map(|(at, ..)| at))
-        .unwrap_or(text.len())
+    let space = || {
+        let visible = |&(at, _): &(usize, &str)| text[..at].ends_with(|before: char| !before.is_whitespace());
+        text.rmatch_indices(' ').find(visible).map(|(at, _)| at)
+    };
+    line.or_else(space).unwrap_or(text.len())
 }

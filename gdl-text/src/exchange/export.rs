@@ -1,12 +1,14 @@
 use crate::{Error, Result, TextModel};
 use gdl_train::{Tensors, save_pth, save_tensors};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 /// What the tensors of an exported model are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Names {
     /// As in PyTorch's word language model: `encoder.weight`, `rnn.weight_ih_l0`, …, `decoder.weight`, `decoder.bias`.
     #[default]

@@ -21,7 +21,7 @@ pub(crate) struct ExportArgs {
     /// What the tensors are called: as in PyTorch's word language model (encoder, rnn, decoder), or as here (embedding, rnn,
     /// head)
     #[arg(long, value_name = "NAMES", default_value_t = Names::default(),
-        value_parser = values::choice(&["pytorch-examples", "gdl"], names))]
+        value_parser = values::named::<Names>(&["pytorch-examples", "gdl"]))]
     names: Names,
     /// File for the tokens in the order of their ids, as a JSON list, or a tokenizer.json where they are runs of
     /// bytes [default: beside OUT, as .vocab.json]
@@ -30,10 +30,6 @@ pub(crate) struct ExportArgs {
     /// Take the weights of the last checkpoint instead of those with the least validation loss
     #[arg(long)]
     last: bool,
-}
-
-fn names(name: &str) -> Names {
-    if name == "gdl" { Names::Gdl } else { Names::PytorchExamples }
 }
 
 pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<()> {

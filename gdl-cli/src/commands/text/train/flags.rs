@@ -11,12 +11,9 @@ use gdl_text::{
 use gdl_train::report::ReportOptions;
 use std::path::PathBuf;
 
-/// The settings' flags by name, for what excludes them.
-pub(super) const SETTINGS: [&str; 50] = [
-    "documents",
-    "before_each",
-    "after_each",
-    "encoding",
+/// The settings' flags by name, for what excludes them: those that say what the model is and reads, which one that is begun from says
+/// itself,
+pub(super) const MODEL: [&str; 15] = [
     "preset",
     "level",
     "tokenizer",
@@ -31,8 +28,16 @@ pub(super) const SETTINGS: [&str; 50] = [
     "layers",
     "embedding",
     "tied",
-    "bidirectional",
     "init_range",
+];
+
+/// and the others.
+pub(super) const COURSE: [&str; 35] = [
+    "documents",
+    "before_each",
+    "after_each",
+    "encoding",
+    "bidirectional",
     "dropout",
     "input_dropout",
     "output_dropout",
@@ -259,25 +264,6 @@ fn optimizer_named(name: &str) -> OptimizerKind {
         _ => OptimizerKind::Adam,
     }
 }
-
-/// Those of them that say what the model is and reads, which one that is begun from says itself.
-pub(super) const MODEL: [&str; 15] = [
-    "preset",
-    "level",
-    "tokenizer",
-    "words",
-    "max_vocab",
-    "byte_fallback",
-    "min_count",
-    "keep_case",
-    "stem",
-    "cell",
-    "hidden",
-    "layers",
-    "embedding",
-    "tied",
-    "init_range",
-];
 
 impl SettingArgs {
     /// How the preset reads its text.

@@ -15,7 +15,7 @@ use crate::{
 };
 use anyhow::Result;
 use clap::Args;
-use flags::{MODEL, SETTINGS, SettingArgs};
+use flags::{COURSE, MODEL, SettingArgs};
 use gdl_text::{Corpus, CorpusConfig, Event, GenerateConfig, RunConfig, TrainConfig, Trainer};
 use gdl_train::{OnExisting, RunDir};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) struct TrainArgs {
     out: PathBuf,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with; --steps or --epochs
     /// may name a new end
-    #[arg(long, conflicts_with_all = SETTINGS)]
+    #[arg(long, conflicts_with_all = MODEL.iter().chain(&COURSE).copied())]
     resume: bool,
     /// Begin with the weights and the tokenizer of this run, one that was imported too, instead of drawing them
     #[arg(long, value_name = "RUN", conflicts_with_all = MODEL, conflicts_with = "resume")]
