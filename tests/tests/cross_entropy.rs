@@ -6,6 +6,7 @@ use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
 use gdl_rnn::{
     CrossEntropy, Embedding, EmbeddingConfig, Linear, cross_entropy, linear, linear_cross_entropy,
+    token_losses,
 };
 use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
 use std::collections::HashMap;
@@ -33,6 +34,17 @@ fn agrees_with_pytorch() {
             let loss = cross_entropy(&logits, &get("targets"), &config).unwrap();
             assert_close(&loss, &get("loss"), tol, tol, &format!("{name} {dtype:?}"));
             let grads = loss.backward().unwrap();
+            assert_close(grads.get(&logits).unwrap(), &get("grad.logits"), tol, tol, name);
+
+            // One by one: their mean over those that count, and its gradient.
+            let losses = token_losses(&logits, &get("targets"), &config).unwrap();
+            assert_eq!(losses.dims(), get("targets").dims());
+            let targets = get("targets").flatten_all().unwrap().to_dtype(DType::U32).unwrap();
+            let ignored = |id: &u32| Some(*id) == ignore_index;
+            let count = targets.to_vec1::<u32>().unwrap().iter().filter(|id| !ignored(id)).count();
+            let mean = (losses.sum_all().unwrap() / count as f64).unwrap();
+            assert_close(&mean, &get("loss"), tol, tol, &format!("{name} one by one {dtype:?}"));
+            let grads = mean.backward().unwrap();
             assert_close(grads.get(&logits).unwrap(), &get("grad.logits"), tol, tol, name);
 
             let loss = linear_cross_entropy(&x, &layer(&w, &b), &get("targets"), &config).unwrap();
@@ -63,6 +75,8 @@ fn gradients_are_slopes() {
         let f = |v: &[Tensor]| linear_cross_entropy(&v[0], &layer(&v[1], &v[2]), &targets, &config);
         check_gradients(f, &inputs, 1e-5, 1e-9);
         let f = |v: &[Tensor]| cross_entropy(&layer(&v[1], &v[2]).forward(&v[0])?, &targets, &config);
+        check_gradients(f, &inputs, 1e-5, 1e-9);
+        let f = |v: &[Tensor]| token_losses(&layer(&v[1], &v[2]).forward(&v[0])?, &targets, &config);
         check_gradients(f, &inputs, 1e-5, 1e-9);
     }
 }

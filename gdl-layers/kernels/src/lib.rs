@@ -12,7 +12,7 @@ mod reference;
 pub mod rng;
 pub mod view;
 
-pub use activation::{Activation, rectifier_gradient};
+pub use activation::{Activation, rectifier_gradient, softplus};
 pub use fnv::Fnv1a;
 pub use gradients::{Gradients, WeightGradient, weight_gradient};
 pub use recompute::{is_recomputing, recomputed};

@@ -1,5 +1,5 @@
 use candle_core::{Module, Result, Tensor, bail};
-use gdl_kernels::Activation;
+use gdl_kernels::{Activation, softplus};
 use serde::{Deserialize, Serialize};
 
 /// The adversarial objective, by its name in the reference implementation (`--gan_mode`).
@@ -74,14 +74,6 @@ impl GanLoss {
             _ => self.loss(scores, true),
         }
     }
-}
-
-/// `ln(1 + exp(x))` without overflow, with the gradient `sigmoid(x)` everywhere.
-fn softplus(x: &Tensor) -> Result<Tensor> {
-    // ln(exp(0) + exp(x)) with the larger exponent taken out as a constant: no kink at 0, unlike max(x, 0) + ….
-    let top = x.relu()?.detach();
-    let sum = (top.neg()?.exp()? + (x - &top)?.exp()?)?;
-    top + sum.log()?
 }
 
 #[cfg(test)]

@@ -60,9 +60,13 @@ pub(crate) fn mask(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
 
 /// The T steps of x (N, T, F), each (N, F).
 ///
+/// # Errors
+///
+/// When x has not three axes, or T is 0.
+///
 /// Halved again and again rather than cut off one by one: the backward pass of `narrow` fills the whole
 /// of what was cut, so that one cut per step would cost O(T^2) and this costs O(T log T).
-pub(crate) fn steps(x: &Tensor) -> Result<Vec<Tensor>> {
+pub fn steps(x: &Tensor) -> Result<Vec<Tensor>> {
     fn halve(x: &Tensor, out: &mut Vec<Tensor>) -> Result<()> {
         let t = x.dim(0)?;
         if t == 1 {

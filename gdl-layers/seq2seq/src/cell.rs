@@ -21,6 +21,14 @@ impl State {
             Self::Gru(state) => Self::Gru(state.detach()),
         }
     }
+
+    /// What `f` makes of each tensor (layers, N, H).
+    pub(crate) fn map(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        Ok(match self {
+            Self::Lstm(state) => Self::Lstm(LstmState { h: f(&state.h)?, c: f(&state.c)? }),
+            Self::Gru(state) => Self::Gru(GruState { h: f(&state.h)? }),
+        })
+    }
 }
 
 /// A stack of either cell.
@@ -31,15 +39,34 @@ pub(crate) enum Rnn {
 }
 
 impl Rnn {
-    pub(crate) fn new(config: &Seq2SeqConfig, bidirectional: bool, vb: VarBuilder<'_>) -> Result<Self> {
-        let Seq2SeqConfig { embedding, hidden, layers, cell, dropout, .. } = *config;
+    /// The encoder's.
+    pub(crate) fn reading(config: &Seq2SeqConfig, inputs: usize, vb: VarBuilder<'_>) -> Result<Self> {
+        let both = config.bidirectional_encoder;
+        let hidden = if both { config.hidden / 2 } else { config.hidden };
+        Self::new(config, inputs, hidden, both, vb)
+    }
+
+    /// The decoder's.
+    pub(crate) fn writing(config: &Seq2SeqConfig, vb: VarBuilder<'_>) -> Result<Self> {
+        let fed = if config.input_feeding { config.hidden } else { 0 };
+        Self::new(config, config.embedding + fed, config.hidden, false, vb)
+    }
+
+    fn new(
+        config: &Seq2SeqConfig,
+        inputs: usize,
+        hidden: usize,
+        bidirectional: bool,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
+        let Seq2SeqConfig { layers, cell, dropout, .. } = *config;
         Ok(match cell {
             Cell::Lstm => {
-                let config = LstmConfig::new(embedding, hidden).num_layers(layers);
+                let config = LstmConfig::new(inputs, hidden).num_layers(layers);
                 Self::Lstm(Lstm::new(&config.bidirectional(bidirectional).dropout(dropout), vb)?)
             }
             Cell::Gru => {
-                let config = GruConfig::new(embedding, hidden).num_layers(layers);
+                let config = GruConfig::new(inputs, hidden).num_layers(layers);
                 Self::Gru(Gru::new(&config.bidirectional(bidirectional).dropout(dropout), vb)?)
             }
         })
@@ -52,11 +79,17 @@ impl Rnn {
         }
     }
 
-    /// Runs padded rows from a zero state; returns the state at each row's end.
-    pub(crate) fn encode(&self, x: &Tensor, lengths: &[usize], train: bool) -> Result<State> {
+    /// Runs padded rows from a zero state; returns the outputs, and the state at each row's end.
+    pub(crate) fn encode(&self, x: &Tensor, lengths: &[usize], train: bool) -> Result<(Tensor, State)> {
         Ok(match self {
-            Self::Lstm(lstm) => State::Lstm(lstm.forward_padded(x, lengths, None, train)?.1),
-            Self::Gru(gru) => State::Gru(gru.forward_padded(x, lengths, None, train)?.1),
+            Self::Lstm(lstm) => {
+                let (y, state) = lstm.forward_padded(x, lengths, None, train)?;
+                (y, State::Lstm(state))
+            }
+            Self::Gru(gru) => {
+                let (y, state) = gru.forward_padded(x, lengths, None, train)?;
+                (y, State::Gru(state))
+            }
         })
     }
 

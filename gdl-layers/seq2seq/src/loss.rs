@@ -1,35 +1,25 @@
-use candle_core::{Result, Tensor, bail};
-use gdl_rnn::CrossEntropy;
+use candle_core::{D, Result, Tensor};
+use serde::{Deserialize, Serialize};
 
-/// Mean over all labels that are not `pad` of -log p(label).
-///
-/// # Shape
-///
-/// `logits` (N, T, V), `labels` (N, T) of token ids; a scalar.
-///
-/// # Errors
-///
-/// When the shapes do not fit, or every label is `pad`.
-///
-/// # Example
-///
-/// ```
-/// use candle_core::{DType, Device, Tensor};
-///
-/// let logits = Tensor::zeros((1, 3, 5), DType::F32, &Device::Cpu)?; // all 5 tokens equally likely
-/// let labels = Tensor::new(&[[4u32, 2, 0]], &Device::Cpu)?;
-/// let loss = gdl_seq2seq::cross_entropy(&logits, &labels, 0)?.to_scalar::<f32>()?;
-/// assert!((loss - 5f32.ln()).abs() < 1e-6);
-/// # Ok::<(), candle_core::Error>(())
-/// ```
-///
-/// # Source
-///
-/// `torch.nn.functional.cross_entropy` with `ignore_index`.
-pub fn cross_entropy(logits: &Tensor, labels: &Tensor, pad: u32) -> Result<Tensor> {
-    let (n, t, _) = logits.dims3()?;
-    if labels.dims() != [n, t] {
-        bail!("cross_entropy: expected labels (N, T) = ({n}, {t}), got {:?}", labels.shape())
-    }
-    gdl_rnn::cross_entropy(logits, labels, &CrossEntropy { ignore_index: Some(pad), ..Default::default() })
+/// What training minimises beside the likelihood of the targets.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossConfig {
+    /// Probability, in [0, 1], that is taken from the right token and spread evenly over the vocabulary (Szegedy et al. 2015); where words
+    /// can be copied, only in what is said of the vocabulary. Default 0.
+    pub label_smoothing: f64,
+    /// Weight of the loss for looking again where attention has been before, `sum_s min(a_ts, c_ts)` with c the sum of the attention of
+    /// the steps before (See et al. 2017, equation 12). Default 0.
+    pub coverage: f64,
+}
+
+/// The sum over all steps that count of `sum_s min(a_ts, c_ts)`: attention (N, T, S), and 1 or 0 (N, T) for each step.
+pub(crate) fn coverage(attention: &Tensor, counts: &Tensor) -> Result<Tensor> {
+    let (_, t, _) = attention.dims3()?;
+    // The steps before each: strictly lower triangular.
+    let before = (0..t).flat_map(|row| (0..t).map(move |column| f64::from(u8::from(column < row))));
+    let before = Tensor::from_iter(before.collect::<Vec<_>>(), attention.device())?;
+    let before = before.reshape((1, t, t))?.to_dtype(attention.dtype())?;
+    let covered = before.broadcast_matmul(attention)?; // (N, T, S)
+    (attention.minimum(&covered)?.sum(D::Minus1)? * counts)?.sum_all()
 }

@@ -6,6 +6,17 @@ use candle_core::{Result, Tensor};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
 
+/// `ln(1 + exp(x))` without overflow, with the gradient `sigmoid(x)` everywhere.
+///
+/// # Errors
+/// Those of the underlying tensor operations.
+pub fn softplus(x: &Tensor) -> Result<Tensor> {
+    // ln(exp(0) + exp(x)) with the larger exponent taken out as a constant: no kink at 0, unlike max(x, 0) + ….
+    let top = x.relu()?.detach();
+    let sum = (top.neg()?.exp()? + (x - &top)?.exp()?)?;
+    top + sum.log()?
+}
+
 /// An element-wise activation function.
 ///
 /// As a candle [`Module`] it applies itself to a tensor of any shape.

@@ -22,19 +22,9 @@ impl<T: Real> CustomOp1 for CrossEntropyOp<T> {
     }
 
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, vocab) = layout.shape().dims2()?;
+        let (_, vocab) = layout.shape().dims2()?;
         let logits = view::contiguous::<T>(logits, layout)?;
-        let losses = par::map(rows, |row| {
-            let mut job = RowLoss {
-                logits: &logits[row * vocab..][..vocab],
-                target: self.targets.ids[row],
-                smoothing: self.targets.smoothing,
-                loss: 0.,
-            };
-            Isa::best().run(&mut job);
-            job.loss
-        });
-        let loss = losses.iter().sum::<f64>() / self.targets.count as f64;
+        let loss = row_losses(&logits, vocab, &self.targets).iter().sum::<f64>() / self.targets.count as f64;
         Ok((T::to_cpu_storage_owned(vec![T::from_f64(loss)]), Shape::from(())))
     }
 
@@ -42,9 +32,57 @@ impl<T: Real> CustomOp1 for CrossEntropyOp<T> {
         let vocab = logits.dim(1)?;
         let scale = with_slice::<T, _>(grad, |grad| Ok(grad[0].to_f64()))?;
         let mut d = with_slice::<T, _>(logits, |logits| Ok(logits.to_vec()))?;
-        losses_and_gradients(&mut d, vocab, &self.targets, 0, scale, &[]);
+        let factor = scale / self.targets.count as f64;
+        losses_and_gradients(&mut d, vocab, &self.targets, 0, |_| factor, &[]);
         Tensor::from_vec(d, logits.shape(), logits.device()).map(Some)
     }
+}
+
+/// The losses (M) of logits (M, V), one by one.
+pub(super) fn token_losses<T: Real>(logits: &Tensor, targets: Targets) -> Result<Tensor> {
+    logits.apply_op1(TokenLosses { targets, element: PhantomData::<T> })
+}
+
+struct TokenLosses<T> {
+    targets: Targets,
+    element: PhantomData<T>,
+}
+
+impl<T: Real> CustomOp1 for TokenLosses<T> {
+    fn name(&self) -> &'static str {
+        "token_losses"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, vocab) = layout.shape().dims2()?;
+        let logits = view::contiguous::<T>(logits, layout)?;
+        let losses = row_losses(&logits, vocab, &self.targets).into_iter().map(T::from_f64).collect();
+        Ok((T::to_cpu_storage_owned(losses), Shape::from(rows)))
+    }
+
+    fn bwd(&self, logits: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let vocab = logits.dim(1)?;
+        let mut d = with_slice::<T, _>(logits, |logits| Ok(logits.to_vec()))?;
+        with_slice::<T, _>(grad, |grad| {
+            losses_and_gradients(&mut d, vocab, &self.targets, 0, |row| grad[row].to_f64(), &[]);
+            Ok(())
+        })?;
+        Tensor::from_vec(d, logits.shape(), logits.device()).map(Some)
+    }
+}
+
+/// The losses of rows of logits.
+fn row_losses<T: Real>(logits: &[T], vocab: usize, targets: &Targets) -> Vec<f64> {
+    par::map(targets.ids.len(), |row| {
+        let mut job = RowLoss {
+            logits: &logits[row * vocab..][..vocab],
+            target: targets.ids[row],
+            smoothing: targets.smoothing,
+            loss: 0.,
+        };
+        Isa::best().run(&mut job);
+        job.loss
+    })
 }
 
 /// The loss of one row, times the number of those that count.
@@ -97,22 +135,24 @@ fn largest<T: Real>(x: &[T]) -> T {
     parts.iter().chain(whole.remainder()).fold(x[0], |top, &x| if x > top { x } else { top })
 }
 
-/// Turns logits (rows, V), the first of which belongs to the target `first`, into their gradient times `scale`, and
-/// returns the losses of the rows, the sum of which is to be divided by how many count. A bias (V), where it is not
-/// empty, is added to every row first.
+/// Turns logits (rows, V), the first of which belongs to the target `first`, into the gradients of their losses times what
+/// `factor` says for the target, and returns the sum of the losses. A bias (V), where it is not empty, is added to every row
+/// first.
 pub(crate) fn losses_and_gradients<T: Real>(
     logits: &mut [T],
     vocab: usize,
     targets: &Targets,
     first: usize,
-    scale: f64,
+    factor: impl Fn(usize) -> f64,
     bias: &[T],
 ) -> f64 {
     let isa = Isa::best();
-    let rows = logits.chunks_exact_mut(vocab).zip(&targets.ids[first..]);
-    let scale = T::from_f64(scale / targets.count as f64);
+    let rows = logits.chunks_exact_mut(vocab).zip(&targets.ids[first..]).enumerate();
     let mut jobs: Vec<_> = rows
-        .map(|(logits, &target)| Row { logits, target, smoothing: targets.smoothing, scale, bias, loss: 0. })
+        .map(|(row, (logits, &target))| {
+            let scale = T::from_f64(factor(first + row));
+            Row { logits, target, smoothing: targets.smoothing, scale, bias, loss: 0. }
+        })
         .collect();
     // So many rows that a piece is worth a task.
     let piece = (16 * 1024 / vocab).max(1);

@@ -53,6 +53,36 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, config: &CrossEntropy) -
     }
 }
 
+/// As [`cross_entropy`], one loss for each target instead of their mean; 0 where a target is ignored.
+///
+/// # Shape
+///
+/// `logits` (..., V), `targets` (...) of token ids; (...).
+///
+/// # Errors
+///
+/// As [`cross_entropy`].
+///
+/// # Source
+///
+/// `torch.nn.functional.cross_entropy` with `reduction="none"`.
+pub fn token_losses(logits: &Tensor, targets: &Tensor, config: &CrossEntropy) -> Result<Tensor> {
+    let Some((&vocab, rows)) = logits.dims().split_last() else {
+        bail!("token_losses: expected logits (..., V), got a scalar")
+    };
+    let targets = Targets::new("token_losses", targets, rows, vocab, config)?;
+    let flat = logits.reshape(((), vocab))?;
+    let losses = match logits.dtype() {
+        _ if !logits.device().is_cpu() || gdl_kernels::force_reference() => {
+            reference::token_losses(&flat, &targets)?
+        }
+        DType::F32 => cpu::token_losses::<f32>(&flat, targets)?,
+        DType::F64 => cpu::token_losses::<f64>(&flat, targets)?,
+        _ => reference::token_losses(&flat, &targets)?,
+    };
+    losses.reshape(rows)
+}
+
 /// What is to be predicted, checked.
 #[derive(Debug)]
 pub(crate) struct Targets {

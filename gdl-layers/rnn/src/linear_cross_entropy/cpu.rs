@@ -87,12 +87,12 @@ impl<T: Real> Fused<T> {
         let (mut d_x, mut d_w) = (Vec::new(), Vec::new());
         let w = Mat::new(w, vocab, inputs);
         let rows = (LOGITS / vocab).max(1);
-        let mut loss = 0.;
+        let (mut loss, factor) = (0., 1. / self.targets.count as f64);
         for (k, x) in x.chunks(rows * inputs).enumerate() {
             let m = x.len() / inputs;
             let x = Mat::new(x, m, inputs);
             let mut logits = product(x, w.t(), Threads::All); // (m, V)
-            loss += losses_and_gradients(&mut logits, vocab, &self.targets, k * rows, 1., bias);
+            loss += losses_and_gradients(&mut logits, vocab, &self.targets, k * rows, |_| factor, bias);
             let d = Mat::new(&logits, m, vocab);
             if self.wanted[0] {
                 append(&mut d_x, product(d, w, Threads::All));
