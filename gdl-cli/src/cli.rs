@@ -1,7 +1,7 @@
 //! The command line: global flags and the list of commands. Each command's own flags stand beside its code.
 
 use crate::{
-    commands::{bench, cyclegan, demo, nst, pix2pix, text},
+    commands::{bench, cyclegan, demo, nst, pix2pix, seq2seq, text},
     device::DeviceName,
     progress::Verbosity,
 };
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Recurrent language models: train on a text, evaluate, write
     #[command(subcommand)]
     Text(text::TextCommand),
+    /// Text in, other text out: train an encoder-decoder on pairs, use it, score it
+    #[command(subcommand)]
+    Seq2seq(seq2seq::Seq2SeqCommand),
     /// Time one step of each training loop, to compare with other programs doing the same
     Bench(bench::BenchArgs),
 }

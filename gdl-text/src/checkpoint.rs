@@ -38,14 +38,7 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Train`] when there is none, [`Error::Mismatch`] when it is one of another kind.
     pub fn read(run: &RunDir) -> Result<Self> {
-        // The kind first: of another kind's configuration, the missing fields say nothing.
-        let any: serde_json::Value = run.config()?;
-        let kind = any.get("kind").and_then(|kind| kind.as_str()).unwrap_or("none");
-        if kind != KIND {
-            let origin = run.config_path().display().to_string();
-            let message = format!("expected the kind {KIND:?}, found {kind:?}");
-            return Err(Error::Mismatch { origin, message });
-        }
+        check_kind(run, KIND)?;
         let config: Self = run.config()?;
         config.train.check()?;
         Ok(config)
@@ -95,6 +88,18 @@ impl CorpusMark {
     }
 }
 
+/// Checks that a run is of that kind, before its configuration is read: of another kind's, the missing fields say nothing.
+pub(crate) fn check_kind(run: &RunDir, wanted: &str) -> Result<()> {
+    let any: serde_json::Value = run.config()?;
+    let kind = any.get("kind").and_then(|kind| kind.as_str()).unwrap_or("none");
+    if kind != wanted {
+        let origin = run.config_path().display().to_string();
+        let message = format!("expected the kind {wanted:?}, found {kind:?}");
+        return Err(Error::Mismatch { origin, message });
+    }
+    Ok(())
+}
+
 /// What a checkpoint holds besides tensors.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,8 +114,8 @@ struct Progress {
 }
 
 /// The optimizer's name in a checkpoint.
-fn optimizer_name(config: &TrainConfig) -> &'static str {
-    match config.optimizer {
+pub(crate) fn optimizer_name(kind: OptimizerKind) -> &'static str {
+    match kind {
         OptimizerKind::Adam => "adam",
         OptimizerKind::RmsProp => "rmsprop",
         OptimizerKind::Sgd | OptimizerKind::NtAsgd => "sgd",
@@ -153,7 +158,7 @@ impl Trainer {
             averaged: self.average.as_ref().map(|average| average.weights.count()),
         };
         let mut checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
-            .with_optimizer(optimizer_name(&self.config), &*self.optimizer)?
+            .with_optimizer(optimizer_name(self.config.optimizer), &*self.optimizer)?
             .with_state(&progress)?;
         if let Some(state) = &self.state {
             checkpoint = checkpoint.with_tensors(STATE, state.tensors());
@@ -187,7 +192,7 @@ impl Trainer {
         let mut trainer = Self::with_tokenizer(corpus, tokenizer, train, device)?;
         let origin = run.weights_path().display().to_string();
         trainer.store.load_tensors(&origin, &checkpoint.weights)?;
-        checkpoint.restore_optimizer(optimizer_name(&trainer.config), &mut *trainer.optimizer)?;
+        checkpoint.restore_optimizer(optimizer_name(trainer.config.optimizer), &mut *trainer.optimizer)?;
         trainer.rng.set_state(&progress.dropout)?;
         trainer.step = checkpoint.step as usize;
         if let Some(tensors) = checkpoint.tensors.get(STATE) {

@@ -58,7 +58,7 @@ pub enum Anneal {
 
 impl Anneal {
     /// The factor on the learning rate at a step, counted from 0.
-    fn factor(self, step: usize, steps: usize) -> f64 {
+    pub(crate) fn factor(self, step: usize, steps: usize) -> f64 {
         let way = (step as f64 / steps.max(1) as f64).min(1.0);
         match self {
             Self::Constant => 1.0,
@@ -82,8 +82,16 @@ pub struct EpochDecay {
 }
 
 impl EpochDecay {
+    pub(crate) fn check(self) -> Result<()> {
+        at_least_one("decay every", self.every)?;
+        if !(self.gamma > 0.0 && self.gamma.is_finite()) {
+            return Err(Error::setting("decay gamma", format!("must be above 0, got {}", self.gamma)));
+        }
+        Ok(())
+    }
+
     /// The factor in a pass, counted from 1.
-    fn factor(self, epoch: usize) -> f64 {
+    pub(crate) fn factor(self, epoch: usize) -> f64 {
         let falls = epoch.saturating_sub(self.after).div_ceil(self.every.max(1));
         self.gamma.powi(falls.min(i32::MAX as usize) as i32)
     }
@@ -210,10 +218,7 @@ impl TrainConfig {
             }
         }
         if let Some(decay) = self.decay {
-            at_least_one("decay every", decay.every)?;
-            if !(decay.gamma > 0.0 && decay.gamma.is_finite()) {
-                return Err(Error::setting("decay gamma", format!("must be above 0, got {}", decay.gamma)));
-            }
+            decay.check()?;
         }
         if self.patience == Some(0) {
             return Err(Error::setting("patience", "must be at least 1, got 0"));

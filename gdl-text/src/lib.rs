@@ -1,21 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attention_map;
 pub mod builtin;
 mod cache;
 mod checkpoint;
 mod config;
 mod copied;
 mod corpus;
+pub mod drawn;
 mod error;
 mod eval;
 mod exchange;
 mod generate;
+pub mod metrics;
 mod model;
 mod preset;
 mod reading;
 mod report;
 mod run;
 pub mod sampling;
+pub mod seq2seq;
 mod state;
 mod streams;
 mod text_model;
@@ -23,6 +27,7 @@ mod tokenizer;
 mod tokens;
 mod trainer;
 
+pub use attention_map::AttentionMap;
 pub use cache::NeuralCache;
 pub use checkpoint::RunConfig;
 pub use config::{Anneal, EpochDecay, Layout, Length, OptimizerKind, TrainConfig};

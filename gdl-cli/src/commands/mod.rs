@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod nst;
 pub(crate) mod pix2pix;
 mod run_place;
+pub(crate) mod seq2seq;
 pub(crate) mod text;
 mod translation;
 pub(crate) mod values;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Cyclegan(command) => cyclegan::run(&command, &context),
         Command::Pix2pix(command) => pix2pix::run(&command, &context),
         Command::Text(command) => text::run(&command, &context),
+        Command::Seq2seq(command) => seq2seq::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
     }
 }

@@ -7,12 +7,13 @@ use std::{
 };
 
 /// What a training writes into its run's directory.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "config.json",
     "metrics.jsonl",
     "speed.jsonl",
     "index.html",
     "tokenizer.json",
+    "source-tokenizer.json",
     "best.safetensors",
     "weights.safetensors",
 ];
@@ -65,6 +66,7 @@ pub(crate) enum Kind {
     CycleGan,
     Pix2Pix,
     Text,
+    Seq2Seq,
 }
 
 impl Kind {
@@ -74,6 +76,7 @@ impl Kind {
             Self::CycleGan => "gdl cyclegan",
             Self::Pix2Pix => "gdl pix2pix",
             Self::Text => "gdl text",
+            Self::Seq2Seq => "gdl seq2seq",
         }
     }
 
@@ -83,6 +86,7 @@ impl Kind {
         let config = fs::read(run.join(FILES[0])).ok();
         let config = config.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
         let kind = config.and_then(|config| match (config.get("kind"), config.get("data")) {
+            (Some(kind), None) if kind == "sequence-to-sequence" => Some(Self::Seq2Seq),
             (Some(_), None) => Some(Self::Text),
             (None, Some(data)) if data.get("pairs").is_some() => Some(Self::Pix2Pix),
             (None, Some(_)) => Some(Self::CycleGan),

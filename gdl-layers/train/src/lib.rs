@@ -6,7 +6,7 @@ mod clip;
 mod error;
 pub mod events;
 mod finite;
-mod markup;
+pub mod markup;
 mod meter;
 mod metrics;
 mod optim;

@@ -1,6 +1,8 @@
+//! Text that is to stand in HTML or SVG.
+
 /// Text as it may stand in HTML and SVG, between tags and in quoted attributes alike. Control characters other than line ends
 /// and tabs, which neither can hold, become spaces.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

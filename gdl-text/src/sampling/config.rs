@@ -38,6 +38,8 @@ pub struct SamplingConfig {
     pub ban: Vec<String>,
     /// Whether the unknown token is never drawn. Default true.
     pub ban_unknown: bool,
+    /// Tokens that a text has at least, before the one that ends it may come; for vocabularies that have such a token. Default 0.
+    pub min_length: usize,
 }
 
 impl Default for SamplingConfig {
@@ -64,6 +66,7 @@ impl SamplingConfig {
             logit_bias: BTreeMap::new(),
             ban: Vec::new(),
             ban_unknown: true,
+            min_length: 0,
         }
     }
 

@@ -17,7 +17,7 @@
 //! 7. temperature;
 //! 8. top-k, top-p, min-p, typical: each on the probabilities of those left, scaled to a sum of 1.
 //!
-//! Steps 1 to 6 change or ban scores, and are what beam search sees; 7 and 8 are for drawing. This is the order of Hugging
+//! Steps 1 to 6 change or ban scores, and are what beam search sees; 7 and 8 are for drawing. Where a text has an end token, it is banned before the text has its least length. This is the order of Hugging
 //! Face `transformers`; llama.cpp divides by the temperature last.
 //!
 //! # Example
@@ -50,7 +50,7 @@ mod sampler;
 mod stop;
 mod vocabulary;
 
-pub use beam::{BeamConfig, Found, LengthPenalty, beam_search};
+pub use beam::{BeamConfig, BeamSearch, Found, LengthPenalty, beam_search};
 pub use config::{DryConfig, SamplingConfig};
 pub use draws::{Candidate, Draws};
 pub use pattern::Pattern;

@@ -99,7 +99,8 @@ impl Sampler {
                 format!("sampler: expected {} logits, one per token, got {}", self.vocab_size, logits.len());
             return Err(candle_core::Error::Msg(message).into());
         }
-        if let Some(bad) = logits.iter().find(|l| !l.is_finite()) {
+        // Minus infinity is what cannot come.
+        if let Some(bad) = logits.iter().find(|&&l| l.is_nan() || l == f32::INFINITY) {
             return Err(candle_core::Error::Msg(format!("sampler: the model gives the score {bad}")).into());
         }
         if course.left == 0 {
@@ -108,6 +109,11 @@ impl Sampler {
         scores.clear();
         scores.extend(logits.iter().copied().map(f64::from));
         self.bias.apply(scores, &course.past);
+        if course.written().len() < self.config.min_length
+            && let Some(score) = self.end.and_then(|end| scores.get_mut(end as usize))
+        {
+            *score = f64::NEG_INFINITY;
+        }
         if let Some((pattern, node)) = self.pattern.as_ref().zip(course.node) {
             let end = self.end.filter(|_| pattern.matches(node));
             let end_score = end.and_then(|end| scores.get(end as usize).copied());

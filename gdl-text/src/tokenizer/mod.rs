@@ -178,6 +178,22 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// The tokens of a text by their names, those that the vocabulary does not have too.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] when the `tokenizers` crate refuses.
+    pub(crate) fn tokens(&self, text: &str) -> Result<Vec<String>> {
+        let mut tokens = Vec::new();
+        match (self.config.level, &self.chars) {
+            (Level::Word, _) => words(text, &self.config, |word| tokens.push(word.to_string()))?,
+            (_, Some(chars)) if !chars.has_bytes() => {
+                tokens.extend(self.cased(text).map(String::from));
+            }
+            _ => tokens.extend(self.encode(text)?.into_iter().filter_map(|id| self.token(id))),
+        }
+        Ok(tokens)
+    }
+
     /// Ids to text. Characters and runs of bytes come back as they were; words get their spaces by the rules of English typography.
     /// Bytes that are no character, which no text is encoded as, are left out.
     ///
@@ -201,9 +217,8 @@ impl Tokenizer {
     /// The characters of a text that a character-level vocabulary does not have, each once; none for words.
     pub fn unseen_chars(&self, text: &str) -> Vec<char> {
         let Some(chars) = self.chars.as_ref().filter(|chars| !chars.has_bytes()) else { return Vec::new() };
-        let lower = |c: char| if self.config.lowercase { c.to_lowercase().collect() } else { vec![c] };
         let mut unseen = Vec::new();
-        for c in text.chars().flat_map(lower) {
+        for c in self.cased(text) {
             if chars.get(c).is_none() && !unseen.contains(&c) {
                 unseen.push(c);
             }
@@ -211,10 +226,22 @@ impl Tokenizer {
         unseen
     }
 
+    /// The characters of a text as this tokenizer has them.
+    fn cased(&self, text: &str) -> impl Iterator<Item = char> {
+        let lower = self.config.lowercase;
+        text.chars().flat_map(move |c| if lower { c.to_lowercase().collect() } else { vec![c] })
+    }
+
     /// Whether there are tokens that are parts of characters.
     pub(crate) fn has_parts(&self) -> bool {
         self.printed.as_ref().is_some_and(|printed| !printed.whole)
     }
+}
+
+/// A token with its quotation marks as one sees them.
+pub(crate) fn without_marks(token: &str) -> String {
+    let mark = OPENING.iter().find(|(_, opening)| token.chars().eq([*opening]));
+    mark.map_or_else(|| token.to_string(), |(mark, _)| mark.to_string())
 }
 
 /// The token that a model has for all that it does not know.

@@ -1,5 +1,4 @@
 use super::spacing::Spacing;
-use super::words::OPENING;
 use super::{Tokenizer, WordSplit};
 use crate::{Error, Result};
 
@@ -73,10 +72,16 @@ impl<'a> StreamDecoder<'a> {
             self.held.extend_from_slice(bytes);
             return Ok(whole_characters(&mut self.held));
         }
-        let token = self.tokenizer.token(id).unwrap_or_default();
-        let mark = OPENING.iter().find(|(_, opening)| token.chars().eq([*opening]));
-        let spelled = mark.map_or(token.clone(), |(mark, _)| mark.to_string());
-        Ok(self.spacing.place(&token).to_string() + &spelled)
+        Ok(self.push_word(&self.tokenizer.token(id).unwrap_or_default()))
+    }
+
+    /// The text that a token adds that the vocabulary does not have.
+    pub(crate) fn push_word(&mut self, token: &str) -> String {
+        if self.tokenizer.printed.is_some() {
+            self.started = true;
+            return whole_characters(&mut self.held) + token;
+        }
+        self.spacing.place(token).to_string() + &super::without_marks(token)
     }
 }
 

@@ -4,8 +4,8 @@ mod regularisation;
 mod weights;
 
 pub(crate) use progress::Judged;
-pub(crate) use weights::Average;
-use weights::{optimizer, start_within};
+use weights::start_within;
+pub(crate) use weights::{Average, optimizer};
 
 use crate::eval::{bits_per_char, evaluate};
 use crate::reading::Reading;
@@ -189,7 +189,7 @@ impl Trainer {
         };
         Ok(Self {
             corpus: CorpusMark::new(corpus),
-            optimizer: optimizer(&config, &vars)?,
+            optimizer: optimizer(config.optimizer, config.learning_rate, config.weight_decay, &vars)?,
             view: LanguageModel::new(&config.model, vocab_size, frozen)?,
             average: None,
             judged: Judged::default(),

@@ -1,6 +1,6 @@
 use super::{Average, Trainer};
 use crate::{OptimizerKind, Result};
-use gdl_train::{RunDir, save_tensors};
+use gdl_train::{RunDir, Tensors, save_tensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,37 +16,44 @@ pub(crate) struct Judged {
     pub(crate) since: usize,
 }
 
-impl Trainer {
-    /// Takes a validation's loss into account: whether it is the least so far, and whether the mean of the weights counts from
-    /// here on.
-    pub(crate) fn judge(&mut self, loss: f64) -> Result<bool> {
-        let judged = &mut self.judged;
-        let better = judged.best.is_none_or(|(_, least)| loss < least);
+impl Judged {
+    /// Takes the loss after a step into account: whether it is the least so far.
+    pub(crate) fn judge(&mut self, step: usize, loss: f64) -> bool {
+        let better = self.best.is_none_or(|(_, least)| loss < least);
         if better {
-            judged.best = Some((self.step, loss));
+            self.best = Some((step, loss));
         }
-        judged.since = if better { 0 } else { judged.since + 1 };
-        let before = judged.losses.len().saturating_sub(self.config.non_monotone);
-        let least = judged.losses[..before].iter().copied().fold(f64::INFINITY, f64::min);
-        judged.losses.push(loss);
-        if self.config.optimizer == OptimizerKind::NtAsgd && self.average.is_none() && loss > least {
-            self.average = Some(Average::new(self)?);
-        }
-        Ok(better)
+        self.since = if better { 0 } else { self.since + 1 };
+        self.losses.push(loss);
+        better
     }
 
-    /// Whether the validation loss has not fallen for as long as the settings let it.
-    pub(crate) fn is_out_of_patience(&self) -> bool {
-        self.config.patience.is_some_and(|patience| self.judged.since >= patience)
+    /// Whether the loss has not fallen for so many validations.
+    pub(crate) fn is_out_of_patience(&self, patience: Option<usize>) -> bool {
+        patience.is_some_and(|patience| self.since >= patience)
     }
 
-    /// Keeps the weights that were scored last as the run's best: whole or not at all.
-    pub(crate) fn save_best(&self, run: &RunDir) -> Result<()> {
-        let Some((step, loss)) = self.judged.best else { return Ok(()) };
+    /// Keeps the weights that were judged last as the run's best: whole or not at all.
+    pub(crate) fn save_best(&self, run: &RunDir, weights: &Tensors) -> Result<()> {
+        let Some((step, loss)) = self.best else { return Ok(()) };
         // The shortest digits that give the same number back.
         let metadata =
             [("format", "pt".into()), ("step", step.to_string()), ("valid_loss", loss.to_string())];
         let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_string(), value)).into();
-        Ok(save_tensors(run.best_path(), &self.scored_weights(), &metadata)?)
+        Ok(save_tensors(run.best_path(), weights, &metadata)?)
+    }
+}
+
+impl Trainer {
+    /// Takes a validation's loss into account: whether it is the least so far, and whether the mean of the weights counts from
+    /// here on.
+    pub(crate) fn judge(&mut self, loss: f64) -> Result<bool> {
+        let before = self.judged.losses.len().saturating_sub(self.config.non_monotone);
+        let least = self.judged.losses[..before].iter().copied().fold(f64::INFINITY, f64::min);
+        let better = self.judged.judge(self.step, loss);
+        if self.config.optimizer == OptimizerKind::NtAsgd && self.average.is_none() && loss > least {
+            self.average = Some(Average::new(self)?);
+        }
+        Ok(better)
     }
 }

@@ -1,5 +1,5 @@
 use super::Trainer;
-use crate::{LanguageModel, OptimizerKind, Result, TrainConfig};
+use crate::{LanguageModel, OptimizerKind, Result};
 use candle_core::{DType, Var};
 use candle_nn::VarBuilder;
 use gdl_train::{
@@ -26,10 +26,15 @@ impl Average {
     }
 }
 
-/// The optimizer that the settings name.
-pub(super) fn optimizer(config: &TrainConfig, vars: &[(String, Var)]) -> Result<Box<dyn Optimizer>> {
-    let (vars, &TrainConfig { learning_rate, weight_decay, .. }) = (vars.to_vec(), config);
-    Ok(match config.optimizer {
+/// An optimizer of that kind.
+pub(crate) fn optimizer(
+    kind: OptimizerKind,
+    learning_rate: f64,
+    weight_decay: f64,
+    vars: &[(String, Var)],
+) -> Result<Box<dyn Optimizer>> {
+    let vars = vars.to_vec();
+    Ok(match kind {
         OptimizerKind::Adam => {
             Box::new(Adam::new(vars, AdamConfig { learning_rate, weight_decay, ..Default::default() })?)
         }

@@ -39,7 +39,7 @@ pub(super) fn write(demo: &Demo<'_>, page: &mut Page) -> Result<()> {
     };
     let mut trainer = Trainer::new(&Corpus::fables()?, config, &demo.context.device)?;
     let run = trainer.create_run(demo.out.join("fables"), OnExisting::Overwrite)?;
-    let mut bar = TrainingBar::new(demo.context, "write", &trainer);
+    let mut bar = TrainingBar::new(demo.context, "write", trainer.steps_done() + trainer.steps_left());
     let (mut training, mut validation) = (Vec::new(), Vec::new());
     let summary = trainer.run(Some(&run), |event| {
         bar.show(event);

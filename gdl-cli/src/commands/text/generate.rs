@@ -74,6 +74,14 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_enum, default_value_t = LengthForm::Wu, requires = "beams",
         help_heading = "Several texts, and other ways to write")]
     length_form: LengthForm,
+    /// Groups of beams that look for texts of their own; must divide --beams
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count, requires = "beams",
+        help_heading = "Several texts, and other ways to write")]
+    groups: usize,
+    /// What a token loses for each beam of the groups before that takes it at the same place
+    #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = values::non_negative, requires = "beams",
+        help_heading = "Several texts, and other ways to write")]
+    diversity: f64,
     /// Choose token by token: the likeliest are listed on the error stream, and each line of the standard input is the number of
     /// one, a text to go on with (behind = if it is a number), nothing to draw, or :q to end
     #[arg(long, conflicts_with_all = ["samples", "beams", "stop", "json"],
@@ -116,7 +124,8 @@ impl GenerateArgs {
             LengthForm::Wu => LengthPenalty::Wu(self.length_penalty),
             LengthForm::Power => LengthPenalty::Power(self.length_penalty),
         };
-        BeamConfig { beams, n_best: self.n_best, length_penalty }
+        let (groups, diversity) = (self.groups, self.diversity);
+        BeamConfig { beams, n_best: self.n_best, length_penalty, groups, diversity }
     }
 }
 

@@ -10,6 +10,7 @@ mod report;
 mod sampling;
 mod train;
 
+pub(super) use sampling::SamplingArgs;
 pub(super) use train::TrainingBar;
 
 use super::{Context, Kind};

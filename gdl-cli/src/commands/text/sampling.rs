@@ -8,10 +8,10 @@ use gdl_text::sampling::{DryConfig, SamplingConfig};
 /// pattern, penalties, DRY, n-grams, temperature, top-k, top-p, min-p, typical.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
-pub(super) struct SamplingArgs {
+pub(in crate::commands) struct SamplingArgs {
     /// 0 always takes the likeliest token; 1 draws from the model's own distribution
     #[arg(long, value_name = "T", default_value_t = 0.7, value_parser = values::non_negative)]
-    pub(super) temperature: f64,
+    pub(in crate::commands) temperature: f64,
     /// Draw among the K likeliest tokens
     #[arg(long, value_name = "K", value_parser = values::count)]
     top_k: Option<usize>,
@@ -67,7 +67,7 @@ pub(super) struct SamplingArgs {
 }
 
 impl SamplingArgs {
-    pub(super) fn config(&self) -> SamplingConfig {
+    pub(in crate::commands) fn config(&self) -> SamplingConfig {
         let dry = self.dry.map(|multiplier| {
             let default = DryConfig::default();
             DryConfig {
@@ -96,6 +96,7 @@ impl SamplingArgs {
             logit_bias: self.logit_bias.iter().cloned().collect(),
             ban: self.ban.clone(),
             ban_unknown: !self.allow_unknown,
+            min_length: 0,
         }
     }
 }

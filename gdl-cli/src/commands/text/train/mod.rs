@@ -72,7 +72,7 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         trainer.steps_per_epoch()
     ));
     trainer.sample_every(args.sample_every, GenerateConfig { length: SAMPLE, ..GenerateConfig::default() });
-    let mut bar = TrainingBar::new(context, "train", &trainer);
+    let mut bar = TrainingBar::new(context, "train", trainer.steps_done() + trainer.steps_left());
     let interrupt = Interrupt::watch(say);
     let trained = trainer.run(Some(&run), |event| {
         bar.show(event);
@@ -169,8 +169,8 @@ pub(crate) struct TrainingBar {
 }
 
 impl TrainingBar {
-    pub(crate) fn new(context: &Context, name: &str, trainer: &Trainer) -> Self {
-        let total = trainer.steps_done() + trainer.steps_left();
+    /// For a training of so many steps.
+    pub(crate) fn new(context: &Context, name: &str, total: usize) -> Self {
         Self { progress: Progress::new(context.verbosity, name, total as u64) }
     }
 

@@ -1,0 +1,171 @@
+use super::codec::Codec;
+use super::examples::Sides;
+use super::trainer::fitted;
+use super::{Pairs, PairsMark, TrainConfig, Trainer};
+use crate::checkpoint::{optimizer_name, tokenizer_path};
+use crate::trainer::Judged;
+use crate::{Error, Length, Result, Tokenizer};
+use candle_core::Device;
+use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+pub(crate) const KIND: &str = "sequence-to-sequence";
+
+/// `config.json` of a run: all it takes to build the model again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Always "sequence-to-sequence".
+    pub kind: String,
+    /// The settings it was started with, the model's vocabularies among them.
+    pub seq2seq: TrainConfig,
+    /// The pairs it learns from.
+    pub pairs: PairsMark,
+    /// The pairs that it validates on, where those are others. Default: none.
+    #[serde(default)]
+    pub valid: Option<PairsMark>,
+    /// Tokens of the longest source that it learns from.
+    pub longest_source: usize,
+}
+
+impl RunConfig {
+    /// Reads the configuration of a run.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when there is none, [`Error::Mismatch`] when it is one of another kind.
+    pub fn read(run: &RunDir) -> Result<Self> {
+        crate::checkpoint::check_kind(run, KIND)?;
+        let config: Self = run.config()?;
+        config.seq2seq.check()?;
+        Ok(config)
+    }
+
+    /// The tokenizers of both sides, which are those of the weights.
+    pub(crate) fn sides(&self, run: &RunDir) -> Result<Sides> {
+        let TrainConfig { tokenizer, shared, model, .. } = &self.seq2seq;
+        let load = |path: PathBuf| Ok::<_, Error>(Codec { tokenizer: Tokenizer::load(path, tokenizer)? });
+        let target = load(tokenizer_path(run.path()))?;
+        let source = if *shared { target.clone() } else { load(source_path(run.path()))? };
+        let sides = Sides { source, target };
+        if fitted(model, &sides) != *model {
+            let message = format!(
+                "the weights are for {} source and {} target tokens, they have {} and {}",
+                model.source_vocab,
+                model.target_vocab,
+                sides.source.size(),
+                sides.target.size()
+            );
+            return Err(Error::Mismatch { origin: "the tokenizers".into(), message });
+        }
+        Ok(sides)
+    }
+}
+
+/// What a checkpoint holds besides tensors.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    length: Length,
+    dropout: RngState,
+    judged: Judged,
+}
+
+/// The source's tokenizer, where it is not the target's too.
+fn source_path(run: &Path) -> PathBuf {
+    run.join("source-tokenizer.json")
+}
+
+impl PairsMark {
+    /// Checks that pairs are those with this mark.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] when they are others.
+    pub fn check(&self, pairs: &Pairs) -> Result<()> {
+        let mark = pairs.mark();
+        if (mark.rows, &mark.fnv1a) != (self.rows, &self.fnv1a) {
+            let message = format!(
+                "the run was begun with {} ({} pairs, FNV-1a {}), and these are {} pairs, FNV-1a {}",
+                self.origin, self.rows, self.fnv1a, mark.rows, mark.fnv1a
+            );
+            return Err(Error::Mismatch { origin: mark.origin, message });
+        }
+        Ok(())
+    }
+}
+
+impl Trainer {
+    /// Makes the run directory: configuration and tokenizers; no checkpoint yet.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when there is something already, or nothing can be written.
+    pub fn create_run(&self, path: impl AsRef<Path>, on_existing: OnExisting) -> Result<RunDir> {
+        let config = RunConfig {
+            kind: KIND.into(),
+            seq2seq: self.config.clone(),
+            pairs: self.mark.clone(),
+            valid: self.valid_mark.clone(),
+            longest_source: self.longest_source(),
+        };
+        let run = RunDir::create(path, &config, on_existing)?;
+        self.sides.target.tokenizer.save(tokenizer_path(run.path()))?;
+        if !self.config.shared {
+            self.sides.source.tokenizer.save(source_path(run.path()))?;
+        }
+        Ok(run)
+    }
+
+    /// Saves everything needed to go on exactly: weights, optimizer, dropout's generator and place in the pairs. The checkpoint before is
+    /// replaced as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
+    pub fn save(&self, run: &RunDir) -> Result<()> {
+        let progress =
+            Progress { length: self.config.length, dropout: self.rng.state(), judged: self.judged.clone() };
+        let checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
+            .with_optimizer(optimizer_name(self.config.optimizer), &*self.optimizer)?
+            .with_state(&progress)?;
+        Ok(run.save_checkpoint(&checkpoint)?)
+    }
+
+    /// Goes on from a run's checkpoint, with the pairs it began with; `length` replaces how long it was to train.
+    ///
+    /// On the CPU, N steps, a save, a load and M steps give bit for bit what N + M steps give.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when a file is missing or broken, or a tensor does not fit, [`Error::Mismatch`] when the pairs
+    /// are others, or a tokenizer does not fit the weights.
+    pub fn resume(
+        run: &RunDir,
+        pairs: &Pairs,
+        valid: Option<&Pairs>,
+        length: Option<Length>,
+        device: &Device,
+    ) -> Result<Self> {
+        let config = RunConfig::read(run)?;
+        config.pairs.check(pairs)?;
+        match (&config.valid, valid) {
+            (Some(mark), Some(valid)) => mark.check(valid)?,
+            (None, None) => {}
+            (mark, _) => {
+                let origin = run.path().display().to_string();
+                let on = mark.as_ref().map_or("some of its pairs", |mark| mark.origin.as_str());
+                let message = format!("it validates on {on}, and goes on so");
+                return Err(Error::Mismatch { origin, message });
+            }
+        }
+        let sides = config.sides(run)?;
+        let checkpoint = run.load_checkpoint(device)?;
+        let progress: Progress = checkpoint.state()?;
+        let train = TrainConfig { length: length.unwrap_or(progress.length), ..config.seq2seq };
+
+        let mut trainer = Self::with_sides(pairs, valid, sides, train, device)?;
+        trainer.store.load_tensors(&run.weights_path().display().to_string(), &checkpoint.weights)?;
+        checkpoint.restore_optimizer(optimizer_name(trainer.config.optimizer), &mut *trainer.optimizer)?;
+        trainer.rng.set_state(&progress.dropout)?;
+        trainer.step = checkpoint.step as usize;
+        trainer.judged = progress.judged;
+        Ok(trainer)
+    }
+}

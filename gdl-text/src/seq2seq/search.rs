@@ -1,0 +1,229 @@
+use crate::Result;
+use crate::sampling::{BeamConfig, BeamSearch, Draws, Found, Sampler, log_prob};
+use candle_core::DType;
+use gdl_seq2seq::{Decoding, Seq2Seq, Sources};
+use gdl_train::Rng;
+
+/// A text that was found or drawn, in tokens behind the prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Hypothesis {
+    /// With the end token, if it came to that.
+    pub(super) tokens: Vec<u32>,
+    pub(super) log_prob: f64,
+    pub(super) score: f64,
+    /// For each token, those of the prefix too, the attention of each place.
+    pub(super) attention: Vec<Vec<f32>>,
+    /// For each token the probability that it was copied, where words can be.
+    pub(super) copied: Option<Vec<f32>>,
+}
+
+/// The network on its way: what it has said and where it has looked at each step.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    network: &'a Seq2Seq,
+    decoding: Decoding,
+    /// The logarithms of the probabilities (rows x V) of what comes next.
+    log_probs: Vec<f32>,
+    /// For each step and each of its rows, where it looked; empty where nobody wants to know.
+    looks: Vec<Vec<Look>>,
+    keep: bool,
+    /// Steps that the prefix took, besides the one that comes after it.
+    read: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Look {
+    /// The row of the step before that this one is behind.
+    parent: usize,
+    attention: Vec<f32>,
+    copied: Option<f32>,
+}
+
+impl<'a> Run<'a> {
+    /// Reads the sources and what every target begins with.
+    pub(super) fn begin(network: &'a Seq2Seq, sources: &Sources, prompt: &[u32], keep: bool) -> Result<Self> {
+        let decoding = network.start(sources)?;
+        let (log_probs, looks) = (Vec::new(), Vec::new());
+        let mut run = Self { network, decoding, log_probs, looks, keep, read: prompt.len() - 1 };
+        let rows: Vec<usize> = (0..run.decoding.rows()).collect();
+        for &token in prompt {
+            run.step(&rows, &vec![token; rows.len()])?;
+        }
+        Ok(run)
+    }
+
+    /// Goes on with these rows, and a token behind each.
+    fn step(&mut self, rows: &[usize], tokens: &[u32]) -> Result<()> {
+        self.decoding.select(rows)?;
+        let step = self.network.step(&mut self.decoding, tokens)?;
+        self.log_probs = step.log_probs.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        if let (true, Some(attention)) = (self.keep, step.attention) {
+            let attention = attention.to_dtype(DType::F32)?.to_vec2()?;
+            let generate = step.generate.map(|g| g.to_dtype(DType::F32)?.to_vec1::<f32>()).transpose()?;
+            let looks = attention.into_iter().zip(rows).enumerate().map(|(k, (attention, &parent))| {
+                let copied = generate.as_ref().and_then(|generate| generate.get(k)).map(|g| 1.0 - g);
+                Look { parent, attention, copied }
+            });
+            self.looks.push(looks.collect());
+        }
+        Ok(())
+    }
+
+    /// The looks that led to a row of a step, the first one first.
+    fn looks_to(&self, steps: usize, mut row: usize) -> Vec<&Look> {
+        let mut looks = Vec::with_capacity(steps);
+        for step in self.looks.iter().take(steps).rev() {
+            let Some(look) = step.get(row) else { break };
+            looks.push(look);
+            row = look.parent;
+        }
+        looks.reverse();
+        looks
+    }
+
+    /// A text whose last token was chosen behind a row of a step, counted from the first behind the prefix.
+    fn hypothesis(&self, found: Found, last: Option<(usize, usize)>) -> Hypothesis {
+        let Found { tokens, log_prob, score, .. } = found;
+        let looks = last.map_or_else(Vec::new, |(step, row)| self.looks_to(self.read + step + 1, row));
+        let attention = looks.iter().map(|look| look.attention.clone()).collect();
+        let copied = looks.iter().map(|look| look.copied).collect::<Option<Vec<f32>>>();
+        let copied = copied.filter(|copied| !copied.is_empty());
+        Hypothesis { tokens, log_prob, score, attention, copied }
+    }
+}
+
+/// What texts lose for places that they have not looked at.
+pub(super) struct Coverage<'a> {
+    pub(super) beta: f64,
+    /// Tokens of each source.
+    pub(super) lengths: &'a [usize],
+}
+
+impl Coverage<'_> {
+    /// For each row of the present step.
+    fn losses(&self, run: &Run<'_>) -> Vec<f64> {
+        if self.beta == 0.0 {
+            return Vec::new();
+        }
+        let steps = run.looks.len();
+        let loss = |(row, &source): (usize, &usize)| {
+            let looks = run.looks_to(steps, row);
+            let place = |s: usize| -> f64 { looks.iter().map(|look| f64::from(look.attention[s])).sum() };
+            let length = self.lengths.get(source).copied().unwrap_or(0);
+            -self.beta * (0..length).map(|s| place(s).clamp(1e-9, 1.0).ln()).sum::<f64>()
+        };
+        run.decoding.sources().iter().enumerate().map(loss).collect()
+    }
+}
+
+/// A beam search for each source, all in one batch.
+pub(super) struct Searches<'a> {
+    all: Vec<BeamSearch<'a>>,
+}
+
+impl<'a> Searches<'a> {
+    pub(super) fn new(
+        sampler: &'a Sampler,
+        config: &BeamConfig,
+        prefix: &[u32],
+        length: usize,
+        sources: usize,
+    ) -> Result<Self> {
+        let all = (0..sources).map(|_| BeamSearch::new(sampler, config, (prefix, 0, length)));
+        Ok(Self { all: all.collect::<Result<_>>()? })
+    }
+
+    pub(super) fn go_on(mut self, mut run: Run<'_>, coverage: &Coverage<'_>) -> Result<Vec<Vec<Hypothesis>>> {
+        let vocab = run.log_probs.len() / run.decoding.rows().max(1);
+        // The rows of each search; at first every group of a search has the source's one row.
+        let mut rows_of: Vec<Vec<usize>> =
+            self.all.iter().enumerate().map(|(n, search)| vec![n; search.rows()]).collect();
+        let mut history: Vec<Vec<Vec<usize>>> = Vec::new();
+        loop {
+            history.push(rows_of.clone());
+            let less = coverage.losses(&run);
+            let (mut rows, mut tokens) = (Vec::new(), Vec::new());
+            for (search, own) in self.all.iter_mut().zip(&mut rows_of) {
+                if own.is_empty() {
+                    continue;
+                }
+                let mut logits = Vec::with_capacity(own.len() * vocab);
+                own.iter().for_each(|&row| logits.extend_from_slice(&run.log_probs[row * vocab..][..vocab]));
+                let less: Vec<f64> = own.iter().filter_map(|&row| less.get(row).copied()).collect();
+                let (next, next_tokens) = search.advance(&logits, &less, |_| Ok(false))?;
+                let first = rows.len();
+                rows.extend(next.iter().map(|&k| own[k]));
+                tokens.extend(next_tokens);
+                *own = (first..rows.len()).collect();
+            }
+            if rows.is_empty() {
+                break;
+            }
+            run.step(&rows, &tokens)?;
+        }
+        let found = self.all.into_iter().enumerate().map(|(n, search)| {
+            let of_run = |found: Found| {
+                let step = found.tokens.len().checked_sub(1);
+                let row = step.and_then(|step| Some((step, *history.get(step)?.get(n)?.get(found.row)?)));
+                run.hypothesis(found, row)
+            };
+            Ok(search.finish()?.into_iter().map(of_run).collect())
+        });
+        found.collect()
+    }
+}
+
+/// Texts that are drawn, some for each source, all in one batch.
+pub(super) struct Sampled<'a> {
+    draws: Vec<Draws<'a>>,
+    log_probs: Vec<f64>,
+    per_source: usize,
+}
+
+impl<'a> Sampled<'a> {
+    pub(super) fn new(
+        sampler: &'a Sampler,
+        prefix: &[u32],
+        length: usize,
+        sources: usize,
+        per_source: usize,
+        rng: impl Fn(usize, usize) -> Rng,
+    ) -> Result<Self> {
+        let draws = (0..sources * per_source)
+            .map(|k| sampler.start(prefix, 0, rng(k / per_source, k % per_source), length));
+        let log_probs = vec![0.0; sources * per_source];
+        Ok(Self { draws: draws.collect::<Result<_>>()?, log_probs, per_source })
+    }
+
+    pub(super) fn go_on(mut self, mut run: Run<'_>) -> Result<Vec<Vec<Hypothesis>>> {
+        let vocab = run.log_probs.len() / run.decoding.rows().max(1);
+        // The text that each row is of, and where its last token was chosen.
+        let mut open: Vec<(usize, usize)> = (0..self.draws.len()).map(|k| (k, k / self.per_source)).collect();
+        let mut last = vec![None; self.draws.len()];
+        for step in 0.. {
+            let (mut rows, mut tokens, mut next) = (Vec::new(), Vec::new(), Vec::new());
+            for &(text, row) in &open {
+                let logits = &run.log_probs[row * vocab..][..vocab];
+                let Some(token) = self.draws[text].next(logits)? else { continue };
+                self.log_probs[text] += log_prob(logits, token);
+                last[text] = Some((step, row));
+                if token != super::codec::EOS {
+                    next.push((text, rows.len()));
+                    rows.push(row);
+                    tokens.push(token);
+                }
+            }
+            open = next;
+            if open.is_empty() {
+                break;
+            }
+            run.step(&rows, &tokens)?;
+        }
+        let found = self.draws.iter().zip(&self.log_probs).zip(last).map(|((draws, &log_prob), last)| {
+            let found = Found { tokens: draws.written().to_vec(), log_prob, score: log_prob, row: 0 };
+            run.hypothesis(found, last)
+        });
+        let found: Vec<Hypothesis> = found.collect();
+        Ok(found.chunks(self.per_source).map(<[Hypothesis]>::to_vec).collect())
+    }
+}

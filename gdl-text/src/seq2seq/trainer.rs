@@ -1,0 +1,404 @@
+use super::codec::{BOS, Codec, EOS, PAD};
+use super::examples::{Examples, Sides};
+use super::{Model, Pairs, PairsMark, TrainConfig, WriteConfig};
+use crate::eval::bits_per_char;
+use crate::run::{self, Checks, Training};
+use crate::trainer::{Judged, optimizer};
+use crate::{Error, EvalReport, Event, Length, Level, Result, RunSummary, StepReport, Tokenizer};
+use candle_core::{DType, Device, Var};
+use candle_nn::VarBuilder;
+use gdl_seq2seq::{LossConfig, Seq2Seq, Seq2SeqConfig};
+use gdl_train::report::{Chart, Outline, RunLog, Sample};
+use gdl_train::{Optimizer, ParamStore, RunDir, SharedRng, Tensors, clip_grad_norm};
+use std::ops::ControlFlow;
+
+/// Pairs shown as samples.
+const SHOWN: usize = 8;
+/// Samples are files with this extension.
+const EXTENSION: &str = "txt";
+
+/// Trains a [`Model`] on pairs, teacher-forced.
+///
+/// # Example
+/// ```
+/// use candle_core::Device;
+/// use gdl_text::seq2seq::{Pairs, TrainConfig, Trainer};
+/// use gdl_text::{Length, Level};
+///
+/// let rows = ["ab", "ba", "aab", "abb", "bab", "bba"].repeat(8);
+/// let pairs = Pairs::from_rows("upper case", rows.iter().map(|s| (s.to_string(), s.to_uppercase())).collect())?;
+/// let mut config = TrainConfig { length: Length::Steps(60), batch: 8, ..TrainConfig::new(Level::Char) };
+/// (config.model.hidden, config.model.layers, config.learning_rate) = (24, 1, 0.02);
+/// let mut trainer = Trainer::new(&pairs, None, config, &Device::Cpu)?;
+/// while trainer.steps_left() > 0 {
+///     trainer.step()?;
+/// }
+/// let written = trainer.model().write(&["baba"], &Default::default())?;
+/// assert_eq!(written[0][0].text, "BABA");
+/// # Ok::<(), gdl_text::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Trainer {
+    pub(crate) config: TrainConfig,
+    pub(crate) sides: Sides,
+    pub(crate) mark: PairsMark,
+    pub(crate) valid_mark: Option<PairsMark>,
+    pub(crate) store: ParamStore,
+    pub(crate) optimizer: Box<dyn Optimizer>,
+    pub(crate) rng: SharedRng,
+    pub(crate) step: usize,
+    pub(crate) device: Device,
+    pub(crate) judged: Judged,
+    vars: Vec<(String, Var)>,
+    model: Seq2Seq,
+    /// The same weights without a graph, for validation and samples.
+    view: Seq2Seq,
+    train: Examples,
+    valid: Option<Examples>,
+    /// Validation pairs as they are, some of them, to show what is made of them.
+    shown: Vec<(String, String)>,
+    left_out: usize,
+    /// The pass that the batches are of, and they.
+    pass: (usize, Vec<Vec<usize>>),
+    sample_every: usize,
+    total: usize,
+}
+
+/// The tokenizers of both sides, made from what is trained on.
+fn sides(rows: &[(String, String)], origin: &str, config: &TrainConfig) -> Result<Sides> {
+    let train = |texts: &mut (dyn Iterator<Item = &String> + Send)| {
+        // Line by line, as lines they are: a target is no part of its source.
+        let text = texts.fold(String::new(), |all, text| all + text + "\n");
+        let tokenizer = match config.tokenizer.level {
+            // No line end is ever read or written.
+            Level::Char => Tokenizer::train(&text.replace('\n', ""), &config.tokenizer),
+            _ => Tokenizer::train(&text, &config.tokenizer),
+        };
+        tokenizer.map_err(|e| match e {
+            Error::Vocabulary { have, hint, .. } => Error::Vocabulary { origin: origin.into(), have, hint },
+            e => e,
+        })
+    };
+    if config.shared {
+        let tokenizer = train(&mut rows.iter().flat_map(|(source, target)| [source, target]))?;
+        let codec = Codec { tokenizer };
+        return Ok(Sides { source: codec.clone(), target: codec });
+    }
+    let source = Codec { tokenizer: train(&mut rows.iter().map(|(source, _)| source))? };
+    let target = Codec { tokenizer: train(&mut rows.iter().map(|(_, target)| target))? };
+    Ok(Sides { source, target })
+}
+
+/// The model's sizes and special tokens for these tokenizers.
+pub(crate) fn fitted(model: &Seq2SeqConfig, sides: &Sides) -> Seq2SeqConfig {
+    Seq2SeqConfig {
+        source_vocab: sides.source.size(),
+        target_vocab: sides.target.size(),
+        pad: PAD,
+        unk: sides.target.unk(),
+        bos: BOS,
+        eos: EOS,
+        ..model.clone()
+    }
+}
+
+impl Trainer {
+    /// Makes the vocabularies of the pairs to train on, and draws the weights. Without pairs for validation, some at the end of `pairs` are
+    /// kept back for that ([`TrainConfig::valid_rows`]).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a setting outside its range, [`Error::Vocabulary`] for pairs that give too little, [`Error::Tensor`] when the
+    /// model's settings exclude each other.
+    pub fn new(pairs: &Pairs, valid: Option<&Pairs>, config: TrainConfig, device: &Device) -> Result<Self> {
+        config.check()?;
+        let (train, _) = Self::parts(pairs, valid, &config)?;
+        let sides = sides(train, pairs.origin(), &config)?;
+        Self::with_sides(pairs, valid, sides, config, device)
+    }
+
+    /// What is trained and validated on.
+    #[expect(clippy::type_complexity, reason = "two slices of pairs")]
+    fn parts<'a>(
+        pairs: &'a Pairs,
+        valid: Option<&'a Pairs>,
+        config: &TrainConfig,
+    ) -> Result<(&'a [(String, String)], &'a [(String, String)])> {
+        match valid {
+            Some(valid) => Ok((pairs.rows(), valid.rows())),
+            None => {
+                let rows = pairs.rows().len();
+                let usual = if rows < 2 { 0 } else { (rows / 20).clamp(1, 1000) };
+                pairs.held_back(config.valid_rows.unwrap_or(usual))
+            }
+        }
+    }
+
+    pub(crate) fn with_sides(
+        pairs: &Pairs,
+        valid: Option<&Pairs>,
+        sides: Sides,
+        mut config: TrainConfig,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check()?;
+        config.model = fitted(&config.model, &sides);
+        let copy = config.model.copy;
+        if copy {
+            sides.target.check_copying(&sides.source)?;
+        }
+        let (train, valid_rows) = Self::parts(pairs, valid, &config)?;
+        let mut train = Examples::new(train, &sides, copy)?;
+        let left_out = train.keep(config.max_source, config.max_target);
+        train.some(pairs.origin(), left_out)?;
+        let mut valid_examples = Examples::new(valid_rows, &sides, copy)?;
+        valid_examples.keep(None, None);
+
+        let store = ParamStore::new(DType::F32, device, config.seed);
+        let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, "dropout"));
+        let model = Seq2Seq::new(&config.model, store.vb())?.with_rng(rng.clone());
+        if let Some(range) = config.init_range {
+            for (name, var) in store.vars() {
+                let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, &name));
+                var.set(&rng.rand(var.shape(), -range, range, var.dtype(), var.device())?)?;
+            }
+        }
+        let vars = store.trainable();
+        let frozen = VarBuilder::from_tensors(store.tensors().into_iter().collect(), DType::F32, device);
+        let view = Seq2Seq::new(&config.model, frozen)?;
+        let batches = train.len().div_ceil(config.batch);
+        let total = match config.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs.saturating_mul(batches),
+        };
+        Ok(Self {
+            optimizer: optimizer(config.optimizer, config.learning_rate, config.weight_decay, &vars)?,
+            mark: pairs.mark(),
+            valid_mark: valid.map(Pairs::mark),
+            shown: valid_rows.iter().take(SHOWN).cloned().collect(),
+            valid: (valid_examples.len() > 0).then_some(valid_examples),
+            device: device.clone(),
+            judged: Judged::default(),
+            step: 0,
+            pass: (0, Vec::new()),
+            sample_every: 0,
+            config,
+            sides,
+            store,
+            rng,
+            vars,
+            model,
+            view,
+            train,
+            left_out,
+            total,
+        })
+    }
+
+    /// One step: loss, gradient, clipping, optimizer.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss is not finite; then nothing has changed. [`Error::Train`] when a gradient is
+    /// not.
+    pub fn step(&mut self) -> Result<StepReport> {
+        let batches = self.steps_per_epoch();
+        let (epoch, place) = (self.step / batches + 1, self.step % batches);
+        if self.pass.0 != epoch {
+            self.pass = (epoch, self.train.batches(self.config.batch, self.config.seed, epoch));
+        }
+        let batch = self.train.batch(&self.pass.1[place], &self.config.model, &self.device)?;
+        let own = 1.0 - self.config.teacher_forcing.probability(self.step, self.total);
+        let targets = match own > 0.0 {
+            true => self.model.scheduled_sampling(&batch.sources, &batch.targets, own, &self.rng)?,
+            false => batch.targets,
+        };
+        let decoded = self.model.forward_t(&batch.sources, &targets, true)?;
+        let loss = self.model.loss(&decoded, &batch.sources, &targets, &self.config.loss)?;
+        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        if !value.is_finite() {
+            return Err(Error::Diverged { step: self.step + 1, loss: value });
+        }
+        let learning_rate = self.config.rate(self.step, epoch, self.total);
+        let mut grads = loss.backward()?;
+        let grad_norm = clip_grad_norm(&self.vars, &mut grads, self.config.clip)?;
+        self.optimizer.set_learning_rate(learning_rate);
+        self.optimizer.step(&grads)?;
+        self.step += 1;
+        Ok(StepReport {
+            step: self.step,
+            epoch,
+            loss: value,
+            perplexity: value.exp(),
+            bits_per_char: bits_per_char(value, self.train.target_tokens(), self.train.chars),
+            grad_norm,
+            learning_rate,
+            tokens: batch.tokens,
+            ends_pass: place + 1 == batches,
+        })
+    }
+
+    /// The loss on the validation pairs, each target token given the right ones before it; none when there are none.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn validate(&self) -> Result<Option<EvalReport>> {
+        self.valid.as_ref().map(|valid| likelihood(&self.view, valid, &self.device)).transpose()
+    }
+
+    /// The model as it stands. It shares its weights with the training, and goes on changing with it.
+    pub fn model(&self) -> Model {
+        let longest = self.longest_source();
+        Model::of(self.config.clone(), self.sides.clone(), self.view.clone(), longest, &self.device)
+    }
+
+    /// Trains to the end of the configured length, or until `observe` stops it.
+    ///
+    /// With a run directory ([`create_run`](Self::create_run)), it keeps there what the trainer of a language model
+    /// ([`Trainer::run`](crate::Trainer::run)) keeps.
+    ///
+    /// # Errors
+    /// Those of [`step`](Self::step), [`validate`](Self::validate) and [`save`](Self::save).
+    pub fn run(
+        &mut self,
+        dir: Option<&RunDir>,
+        observe: impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<RunSummary> {
+        run::run(self, dir, observe)
+    }
+
+    /// Writes what it makes of a few validation pairs after every so many steps of [`run`](Self::run); 0 means never.
+    pub fn sample_every(&mut self, steps: usize) {
+        self.sample_every = steps;
+    }
+
+    /// The settings, with the model's vocabularies.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The weights.
+    pub fn store(&self) -> &ParamStore {
+        &self.store
+    }
+
+    /// Pairs that are trained on, those that are validated on, and those left out for their length.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.train.len(), self.valid.as_ref().map_or(0, Examples::len), self.left_out)
+    }
+
+    /// Steps done.
+    pub fn steps_done(&self) -> usize {
+        self.step
+    }
+
+    /// Steps still to do.
+    pub fn steps_left(&self) -> usize {
+        self.total.saturating_sub(self.step)
+    }
+
+    /// Steps in one pass over the pairs.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.train.len().div_ceil(self.config.batch).max(1)
+    }
+
+    pub(crate) fn longest_source(&self) -> usize {
+        self.train.longest().0
+    }
+}
+
+/// The mean loss per target token, without what training adds to it.
+pub(crate) fn likelihood(model: &Seq2Seq, examples: &Examples, device: &Device) -> Result<EvalReport> {
+    /// Rows per call. The value changes nothing in the result.
+    const BATCH: usize = 64;
+    let mut total = 0.0;
+    for rows in examples.in_order(BATCH) {
+        let batch = examples.batch(&rows, model.config(), device)?;
+        let decoded = model.forward_t(&batch.sources, &batch.targets, false)?;
+        let loss = model.loss(&decoded, &batch.sources, &batch.targets, &LossConfig::default())?;
+        total +=
+            loss.to_dtype(DType::F64)?.to_scalar::<f64>()? * batch.targets.tokens(model.config())? as f64;
+    }
+    let tokens = examples.target_tokens();
+    let loss = total / tokens as f64;
+    Ok(EvalReport {
+        tokens,
+        unknown: examples.unknown,
+        loss,
+        perplexity: loss.exp(),
+        bits_per_char: bits_per_char(loss, tokens, examples.chars),
+    })
+}
+
+impl Training for Trainer {
+    fn step(&mut self) -> Result<StepReport> {
+        self.step()
+    }
+
+    fn steps_done(&self) -> usize {
+        self.steps_done()
+    }
+
+    fn steps_left(&self) -> usize {
+        self.steps_left()
+    }
+
+    fn checks(&self) -> Checks {
+        let TrainConfig { eval_every, eval_each_epoch, .. } = self.config;
+        Checks { eval_every, eval_each_epoch, sample_every: self.sample_every }
+    }
+
+    fn validate(&self) -> Result<Option<EvalReport>> {
+        self.validate()
+    }
+
+    fn judge(&mut self, loss: f64) -> Result<bool> {
+        Ok(self.judged.judge(self.step, loss))
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.judged.is_out_of_patience(self.config.patience)
+    }
+
+    fn best(&self) -> Option<(usize, f64)> {
+        self.judged.best
+    }
+
+    fn sample(&self) -> Result<String> {
+        let sources: Vec<&str> = self.shown.iter().map(|(source, _)| source.as_str()).collect();
+        if sources.is_empty() {
+            return Ok(String::new());
+        }
+        let written = self.model().write(&sources, &WriteConfig::default())?;
+        let lines = self.shown.iter().zip(&written).map(|((source, target), written)| {
+            let written = written.first().map_or("", |written| written.text.as_str());
+            format!("source   {source}\nwritten  {written}\ntarget   {target}\n")
+        });
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn open_log(&self, run: &RunDir) -> Result<RunLog> {
+        let outline = Outline {
+            name: "sequence to sequence".into(),
+            unit: "pairs".into(),
+            per_step: self.config.batch as f64,
+            charts: vec![
+                Chart::new("Loss, nats per token", &[("loss", "training"), ("valid_loss", "validation")]),
+                Chart::new("Perplexity", &[("perplexity", "training"), ("valid_perplexity", "validation")]),
+                Chart::new("Norm of the gradient", &[("grad_norm", "")]),
+            ],
+            columns: Vec::new(),
+        };
+        let mut log = RunLog::open(run, outline, self.config.report, &self.device, self.step as u64)?;
+        log.recall_samples(EXTENSION, |path| Some(Sample::Text(std::fs::read_to_string(path).ok()?)))?;
+        log.start(self.total as u64);
+        Ok(log)
+    }
+
+    fn save(&self, run: &RunDir) -> Result<()> {
+        self.save(run)
+    }
+
+    fn save_best(&self, run: &RunDir) -> Result<()> {
+        let weights: Tensors = self.store.tensors();
+        self.judged.save_best(run, &weights)
+    }
+}
