@@ -498,7 +498,7 @@ fn a_wide_beam_finds_what_trying_everything_finds() {
             let total: f64 = want.iter().map(|(_, sum, _)| sum.exp()).sum();
             assert!((total - 1.0).abs() < 1e-9, "the texts are all there are");
             want.sort_by(|a, b| b.0.total_cmp(&a.0));
-            let config = BeamConfig { beams: 600, n_best: 12, length_penalty: penalty };
+            let config = BeamConfig { beams: 600, n_best: 12, length_penalty: penalty, ..Default::default() };
             let (found, _) = search(&sampler, &config, prompt, LENGTH, 4).unwrap();
             assert_eq!(found.len(), 12);
             for (found, (score, sum, tokens)) in found.iter().zip(&want) {
@@ -508,7 +508,8 @@ fn a_wide_beam_finds_what_trying_everything_finds() {
             // Whatever its width, a beam finds texts that there are, with their scores; and one beam is the greedy text,
             // unless that ends and a longer one is better.
             for beams in [1, 2, 3] {
-                let config = BeamConfig { beams, n_best: beams, length_penalty: penalty };
+                let config =
+                    BeamConfig { beams, n_best: beams, length_penalty: penalty, ..Default::default() };
                 let (found, calls) = search(&sampler, &config, prompt, LENGTH, 4).unwrap();
                 assert!(!found.is_empty() && calls <= LENGTH);
                 for found in found {

@@ -193,7 +193,7 @@ impl<'a> BeamSearch<'a> {
                 column.for_each(|sum| *sum -= self.config.diversity * times);
             }
             self.ranked.fill(sums);
-            let (mut place, end) = (0, next.len() + size);
+            let (mut place, end, mut chosen) = (0, next.len() + size, HashMap::<u32, f64>::new());
             while next.len() < end
                 && let Some((index, sum)) = self.ranked.get(place)
             {
@@ -207,6 +207,7 @@ impl<'a> BeamSearch<'a> {
                 let ended = beam.course.left == 0
                     || self.sampler.end() == Some(token)
                     || ends(beam.course.written())?;
+                *chosen.entry(token).or_default() += 1.0;
                 if ended {
                     self.found.push(beam.found(self.config.length_penalty, less(row)));
                 } else {
@@ -215,13 +216,13 @@ impl<'a> BeamSearch<'a> {
                     tokens.push(token);
                 }
             }
-            if self.config.groups > 1 {
-                for beam in next.iter().filter(|beam: &&Beam| beam.group == group) {
-                    beam.course.written().last().map(|&token| *taken.entry(token).or_default() += 1.0);
-                }
+            for (token, times) in chosen {
+                *taken.entry(token).or_default() += times;
             }
         }
-        self.found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        self.found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.tokens.cmp(&b.tokens)));
+        // Groups may find the same text.
+        self.found.dedup_by(|a, b| a.tokens == b.tokens);
         self.found.truncate(self.config.beams);
         self.beams = next;
         if self.found.len() == self.config.beams && !self.hope() {
