@@ -29,10 +29,12 @@ pub(crate) fn interrupted(dir: &Dir, args: &str, file: &str) -> Output {
 #[test]
 fn a_training_that_is_interrupted_is_saved_and_goes_on_exactly() {
     let dir = Dir::stocked();
+    dir.write("pairs.tsv", "ab\tba\nabb\tbba\naab\tbaa\n".repeat(10));
     let small = "--generator resnet6 --ngf 4 --ndf 4 --size 32 --checkpoint-every 1 --quiet";
     for (train, steps) in [
         (format!("cyclegan train --a a --b b {small}"), 5),
         ("text train corpus.txt --hidden 16 --batch 4 --seq 16 --eval-every 1 --quiet".to_string(), 60),
+        ("seq2seq train pairs.tsv --level char --hidden 16 --batch 4 --eval-every 1 --quiet".to_string(), 60),
     ] {
         dir.succeeds(&format!("{train} --out whole --steps {steps}"));
         let said = interrupted(

@@ -15,6 +15,7 @@ mod nst_recipe;
 mod pix2pix;
 mod report;
 mod scores;
+mod seq2seq;
 mod text;
 mod text_corpora;
 mod text_exchange;

@@ -6,9 +6,13 @@ use gdl_text::BeamConfig;
 use gdl_text::sampling::{LengthPenalty, SamplingConfig};
 use gdl_text::seq2seq::{Search, WriteConfig};
 
+/// What says how to draw, and says nothing where nothing is drawn.
+const DRAWING: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "typical", "seed"];
+
 /// How texts are looked for. Without --beam and --sample the likeliest token is taken each time.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Writing")]
+#[command(mut_args(|arg| if DRAWING.contains(&arg.get_id().as_str()) { arg.requires("sample") } else { arg }))]
 pub(super) struct WritingArgs {
     /// Look for the likeliest text with so many beams
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "sample")]
@@ -23,7 +27,7 @@ pub(super) struct WritingArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count, requires = "beam")]
     groups: usize,
     /// What a token loses for each beam of the groups before that takes it at the same place
-    #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = values::non_negative, requires = "groups")]
+    #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = values::non_negative, requires = "beam")]
     diversity: f64,
     /// Draw N texts for each source, as the flags for sampling say
     #[arg(long, value_name = "N", value_parser = values::count)]
