@@ -43,7 +43,14 @@ impl RunConfig {
 
     /// The tokenizers of both sides, which are those of the weights.
     pub(crate) fn sides(&self, run: &RunDir) -> Result<Sides> {
-        let TrainConfig { tokenizer, shared, model, .. } = &self.seq2seq;
+        self.seq2seq.sides(run)
+    }
+}
+
+impl TrainConfig {
+    /// The tokenizers that a run with these settings keeps.
+    pub(crate) fn sides(&self, run: &RunDir) -> Result<Sides> {
+        let Self { tokenizer, shared, model, .. } = self;
         let load = |path: PathBuf| Ok::<_, Error>(Codec { tokenizer: Tokenizer::load(path, tokenizer)? });
         let target = load(tokenizer_path(run.path()))?;
         let source = if *shared { target.clone() } else { load(source_path(run.path()))? };
