@@ -9,7 +9,7 @@ use gdl_text::seq2seq::{Search, WriteConfig};
 /// How texts are looked for. Without --beam and --sample the likeliest token is taken each time.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Writing")]
-pub(super) struct WritingArgs {
+pub(in crate::commands) struct WritingArgs {
     /// Look for the likeliest text with so many beams
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "sample")]
     beam: Option<usize>,
@@ -49,7 +49,7 @@ pub(super) struct WritingArgs {
 
 impl WritingArgs {
     /// How to write, with the `n_best` texts of a beam search.
-    pub(super) fn config(&self, n_best: usize) -> WriteConfig {
+    pub(in crate::commands) fn config(&self, n_best: usize) -> WriteConfig {
         let sampling = SamplingConfig { min_length: self.min_length, ..self.sampling.config() };
         let search = match (self.beam, self.sample) {
             (Some(beams), _) => Search::Beam(BeamConfig {
