@@ -42,8 +42,8 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
-    /// The book's: vectors of 100, GRUs of 100 features in each direction and of 200 to read the answer and to write, all in lower case, Adam at
-    /// a rate of 0.001.
+    /// The book's: vectors of 100, GRUs of 100 features in each direction and of 200 to read the answer and to write, all in lower case,
+    /// weights that start as PyTorch's layers do, Adam at a rate of 0.001.
     pub fn book() -> Self {
         let model = Seq2SeqConfig {
             embedding: 100,
@@ -54,7 +54,8 @@ impl TrainConfig {
             attention: None,
             ..Seq2SeqConfig::new(0, 0)
         };
-        let training = seq2seq::TrainConfig { model, anneal: Anneal::Constant, ..Self::words(true) };
+        let training =
+            seq2seq::TrainConfig { model, init_range: None, anneal: Anneal::Constant, ..Self::words(true) };
         Self { kind: Kind::Book, tagger: 100, vectors: None, training }
     }
 

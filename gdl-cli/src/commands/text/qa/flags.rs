@@ -115,10 +115,10 @@ struct ModelArgs {
     /// Dropout of vectors, between layers and before the output layers [default: 0 of the book's, 0.2 of pointer]
     #[arg(long, value_name = "P", value_parser = values::fraction)]
     dropout: Option<f64>,
-    /// Start all weights uniformly within so much of 0
-    #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = values::positive, conflicts_with = "torch_init")]
-    init_range: f64,
-    /// Start weights as PyTorch's layers do instead
+    /// Start all weights uniformly within so much of 0 [default: 0.1 of pointer]
+    #[arg(long, value_name = "X", value_parser = values::positive, conflicts_with = "torch_init")]
+    init_range: Option<f64>,
+    /// Start weights as PyTorch's layers do instead [default of the book's]
     #[arg(long)]
     torch_init: bool,
 }
@@ -228,7 +228,8 @@ impl ModelArgs {
     /// Of the book's kind, what it has not got is refused by the library.
     fn apply(&self, config: &mut TrainConfig) {
         config.tagger = self.tagger;
-        config.training.init_range = (!self.torch_init).then_some(self.init_range);
+        config.training.init_range =
+            self.init_range.or(config.training.init_range).filter(|_| !self.torch_init);
         let model = &mut config.training.model;
         model.embedding = self.embedding.unwrap_or(model.embedding);
         model.hidden = self.hidden.unwrap_or(model.hidden);
