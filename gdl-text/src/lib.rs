@@ -15,6 +15,7 @@ mod generate;
 pub mod metrics;
 mod model;
 mod preset;
+pub mod qa;
 mod reading;
 mod report;
 mod run;

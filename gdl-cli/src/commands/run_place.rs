@@ -67,6 +67,7 @@ pub(crate) enum Kind {
     Pix2Pix,
     Text,
     Seq2Seq,
+    Qa,
 }
 
 impl Kind {
@@ -77,6 +78,7 @@ impl Kind {
             Self::Pix2Pix => "gdl pix2pix",
             Self::Text => "gdl text",
             Self::Seq2Seq => "gdl seq2seq",
+            Self::Qa => "gdl text qa",
         }
     }
 
@@ -87,6 +89,7 @@ impl Kind {
         let config = config.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
         let kind = config.and_then(|config| match (config.get("kind"), config.get("data")) {
             (Some(kind), None) if kind == "sequence-to-sequence" => Some(Self::Seq2Seq),
+            (Some(kind), None) if kind == "question-answer" => Some(Self::Qa),
             (Some(_), None) => Some(Self::Text),
             (None, Some(data)) if data.get("pairs").is_some() => Some(Self::Pix2Pix),
             (None, Some(_)) => Some(Self::CycleGan),

@@ -13,6 +13,7 @@ mod nst_memory;
 mod nst_pictures;
 mod nst_recipe;
 mod pix2pix;
+mod qa;
 mod report;
 mod scores;
 mod seq2seq;

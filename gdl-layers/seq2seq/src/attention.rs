@@ -1,5 +1,4 @@
 use crate::config::{Attention, Seq2SeqConfig};
-use crate::projection::Projection;
 use candle_core::{D, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 use gdl_rnn::{Linear, additive_scores, linear};
@@ -10,14 +9,14 @@ pub(crate) struct Attending {
     score: Score,
     /// What a place loses or gains by having been looked at.
     coverage: Option<Tensor>,
-    combine: Projection,
+    combine: Linear,
 }
 
 #[derive(Debug, Clone)]
 enum Score {
     Dot,
-    General { memory: Projection },
-    Additive { query: Linear, memory: Projection, v: Tensor },
+    General { memory: Linear },
+    Additive { query: Linear, memory: Linear, v: Tensor },
 }
 
 /// A source made ready to be looked at.
@@ -45,19 +44,19 @@ pub(crate) struct Seen {
 impl Attending {
     pub(crate) fn new(kind: Attention, config: &Seq2SeqConfig, vb: VarBuilder<'_>) -> Result<Self> {
         let h = config.hidden;
-        let square = |name: &str| Projection::new(h, h, vb.pp(name));
+        let square = |name: &str| Linear::without_bias(h, h, vb.pp(name));
         let score = match kind {
             Attention::Dot => Score::Dot,
             Attention::General => Score::General { memory: square("memory")? },
             Attention::Additive => Score::Additive {
                 query: linear(h, h, vb.pp("query"))?,
                 memory: square("memory")?,
-                v: Projection::new(h, 1, vb.pp("score"))?.into_weight().flatten_all()?,
+                v: Linear::without_bias(h, 1, vb.pp("score"))?.weight().flatten_all()?,
             },
         };
-        let coverage = config.coverage.then(|| Projection::new(1, h, vb.pp("coverage"))).transpose()?;
-        let coverage = coverage.map(|coverage| coverage.into_weight().reshape((1, 1, h))).transpose()?;
-        Ok(Self { score, coverage, combine: Projection::new(2 * h, h, vb.pp("combine"))? })
+        let coverage = config.coverage.then(|| Linear::without_bias(1, h, vb.pp("coverage"))).transpose()?;
+        let coverage = coverage.map(|coverage| coverage.weight().reshape((1, 1, h))).transpose()?;
+        Ok(Self { score, coverage, combine: Linear::without_bias(2 * h, h, vb.pp("combine"))? })
     }
 
     pub(crate) fn remember(&self, values: &Tensor, mask: Tensor) -> Result<Memory> {

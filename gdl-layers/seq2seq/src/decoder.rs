@@ -4,7 +4,6 @@ use crate::cell::{Rnn, State};
 use crate::config::{Seq2SeqConfig, Tied};
 use crate::encoder::Encoded;
 use crate::pointer::Pointer;
-use crate::projection::Projection;
 use crate::words::{SeededDropout, Words};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -19,7 +18,7 @@ pub(crate) struct Decoder {
     attention: Option<Attending>,
     pointer: Option<Pointer>,
     /// To the size of a token's vector, where that is what the output layer compares with and sizes differ.
-    project: Option<Projection>,
+    project: Option<Linear>,
     output: Linear,
     drop: SeededDropout,
     input_feeding: bool,
@@ -74,7 +73,7 @@ impl Decoder {
                 .transpose()?,
             pointer: config.copy.then(|| Pointer::new(config, vb.pp("pointer"))).transpose()?,
             project: project
-                .then(|| Projection::new(config.hidden, config.embedding, vb.pp("project")))
+                .then(|| Linear::without_bias(config.hidden, config.embedding, vb.pp("project")))
                 .transpose()?,
             output,
             drop: SeededDropout::new(config.dropout),

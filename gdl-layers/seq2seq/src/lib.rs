@@ -10,7 +10,6 @@ mod encoder;
 mod loss;
 mod model;
 mod pointer;
-mod projection;
 mod scheduled;
 mod words;
 

@@ -160,7 +160,8 @@ impl<'a> Open<'a> {
     }
 }
 
-fn refused(name: &str, error: &csv::Error) -> Error {
+/// What is wrong with a table of comma-separated values, and where.
+pub(crate) fn refused(name: &str, error: &csv::Error) -> Error {
     let line = error.position().map_or(0, csv::Position::line);
     let message = match error.kind() {
         csv::ErrorKind::Io(source) => source.to_string(),

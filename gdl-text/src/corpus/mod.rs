@@ -4,6 +4,7 @@ mod parts;
 mod text;
 
 pub use config::{CorpusConfig, Documents, Split, SplitBy};
+pub(crate) use documents::refused;
 pub(crate) use parts::{Blocks, cut};
 pub use parts::{Part, Parts};
 

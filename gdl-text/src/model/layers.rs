@@ -97,7 +97,7 @@ impl Layers {
         let apart = layers > 1 && config.outputs() != hidden;
         let (below, width) = if apart { (layers - 1, hidden) } else { (layers, config.outputs()) };
         let last = || Stack::new(config, (hidden, config.outputs(), 1), vb.pp("rnn_last"));
-        let drop = |p: f64| Drop { p, locked: config.locked_dropout, rng: None };
+        let drop = |p: f64| Drop { locked: config.locked_dropout, ..Drop::new(p) };
         Ok(Self {
             stack: Stack::new(config, (embedding, width, below), vb.pp("rnn"))?,
             last: apart.then(last).transpose()?,
@@ -109,7 +109,7 @@ impl Layers {
     }
 
     pub(super) fn with_rng(self, rng: &SharedRng) -> Self {
-        let drop = |drop: Drop| Drop { rng: Some(rng.clone()), ..drop };
+        let drop = |drop: Drop| drop.with_rng(&rng);
         Self {
             stack: self.stack.with_rng(rng.clone()),
             last: self.last.map(|last| last.with_rng(rng.clone())),
@@ -166,25 +166,34 @@ impl Layers {
 
 /// Dropout that may have no generator yet.
 #[derive(Debug, Clone)]
-struct Drop {
+pub(crate) struct Drop {
     p: f64,
     locked: bool,
     rng: Option<SharedRng>,
 }
 
 impl Drop {
+    /// Of single features.
+    pub(crate) fn new(p: f64) -> Self {
+        Self { p, locked: false, rng: None }
+    }
+
+    pub(crate) fn with_rng(self, rng: &SharedRng) -> Self {
+        Self { rng: Some(rng.clone()), ..self }
+    }
+
     fn dropout(&self) -> Result<Dropout> {
         match &self.rng {
             Some(rng) => Dropout::new(self.p, rng.clone()),
             None => bail!(
-                "LanguageModel: training with dropout {} needs a random number generator: build the model with \
+                "the network: training with dropout {} needs a random number generator: build the model with \
                  `.with_rng(rng)`",
                 self.p
             ),
         }
     }
 
-    fn apply(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+    pub(crate) fn apply(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         match (train && self.p > 0.0, self.locked) {
             (false, _) => Ok(x.clone()),
             (true, true) => self.dropout()?.forward_locked(x),

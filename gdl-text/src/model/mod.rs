@@ -8,5 +8,5 @@ mod window;
 
 pub use config::{Cell, ModelConfig};
 pub use language_model::LanguageModel;
-pub(crate) use layers::Output;
+pub(crate) use layers::{Drop, Output};
 pub use window::Window;

@@ -43,7 +43,14 @@ impl RunConfig {
 
     /// The tokenizers of both sides, which are those of the weights.
     pub(crate) fn sides(&self, run: &RunDir) -> Result<Sides> {
-        let TrainConfig { tokenizer, shared, model, .. } = &self.seq2seq;
+        self.seq2seq.sides(run)
+    }
+}
+
+impl TrainConfig {
+    /// The tokenizers that a run with these settings keeps.
+    pub(crate) fn sides(&self, run: &RunDir) -> Result<Sides> {
+        let Self { tokenizer, shared, model, .. } = self;
         let load = |path: PathBuf| Ok::<_, Error>(Codec { tokenizer: Tokenizer::load(path, tokenizer)? });
         let target = load(tokenizer_path(run.path()))?;
         let source = if *shared { target.clone() } else { load(source_path(run.path()))? };
@@ -65,10 +72,10 @@ impl RunConfig {
 /// What a checkpoint holds besides tensors.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Progress {
-    length: Length,
-    dropout: RngState,
-    judged: Judged,
+pub(crate) struct Progress {
+    pub(crate) length: Length,
+    pub(crate) dropout: RngState,
+    pub(crate) judged: Judged,
 }
 
 /// The source's tokenizer, where it is not the target's too.
@@ -82,10 +89,14 @@ impl PairsMark {
     /// # Errors
     /// [`Error::Mismatch`] when they are others.
     pub fn check(&self, pairs: &Pairs) -> Result<()> {
-        let mark = pairs.mark();
+        self.check_mark(pairs.mark())
+    }
+
+    /// Checks that rows with that mark are these.
+    pub(crate) fn check_mark(&self, mark: PairsMark) -> Result<()> {
         if (mark.rows, &mark.fnv1a) != (self.rows, &self.fnv1a) {
             let message = format!(
-                "the run was begun with {} ({} pairs, FNV-1a {}), and these are {} pairs, FNV-1a {}",
+                "the run was begun with {} ({} rows, FNV-1a {}), and these are {} rows, FNV-1a {}",
                 self.origin, self.rows, self.fnv1a, mark.rows, mark.fnv1a
             );
             return Err(Error::Mismatch { origin: mark.origin, message });

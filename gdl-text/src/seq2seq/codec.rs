@@ -56,7 +56,11 @@ impl Codec {
 
     /// A source, and what it is to the target side if that copies.
     pub(crate) fn source(&self, text: &str, target: Option<&Self>) -> Result<Source> {
-        let words = self.tokenizer.tokens(text)?;
+        Ok(self.source_of(self.tokenizer.tokens(text)?, target))
+    }
+
+    /// A source that is in tokens already, by their names.
+    pub(crate) fn source_of(&self, words: Vec<String>, target: Option<&Self>) -> Source {
         let ids = words.iter().map(|word| self.id(word).unwrap_or(self.unk())).collect();
         let (mut places, mut extra) = (Vec::new(), Vec::<String>::new());
         if let Some(target) = target {
@@ -74,7 +78,7 @@ impl Codec {
                 });
             }
         }
-        Ok(Source { ids, words, places, extra })
+        Source { ids, words, places, extra }
     }
 
     /// Ids to text, words beyond the vocabulary from `extra`; what only marks a row is left out.

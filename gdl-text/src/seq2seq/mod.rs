@@ -25,14 +25,14 @@
 //! # Ok::<(), gdl_text::Error>(())
 //! ```
 
-mod checkpoint;
-mod codec;
+pub(crate) mod checkpoint;
+pub(crate) mod codec;
 mod config;
-mod examples;
+pub(crate) mod examples;
 mod model;
-mod pairs;
-mod search;
-mod trainer;
+pub(crate) mod pairs;
+pub(crate) mod search;
+pub(crate) mod trainer;
 mod write;
 
 pub use checkpoint::RunConfig;

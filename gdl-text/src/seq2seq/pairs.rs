@@ -126,20 +126,25 @@ impl Pairs {
             fnv1a: format!("{:016x}", hash.finish()),
         }
     }
+}
 
-    /// Those before the last `back`, and those.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] when nothing would be left to train on.
-    pub(crate) fn held_back(&self, back: usize) -> Result<(&[(String, String)], &[(String, String)])> {
-        match self.rows.len().checked_sub(back) {
-            Some(kept) if kept > 0 => Ok(self.rows.split_at(kept)),
-            _ => {
-                let have = self.rows.len();
-                let message =
-                    format!("{} has {have} pairs, and {back} of them kept back leave none", self.origin);
-                Err(Error::setting("valid rows", message))
-            }
+/// The rows before those that are kept back for validation, and those: the last `back`, or where nobody says a twentieth, at most 1,000.
+///
+/// # Errors
+/// [`Error::Setting`] when nothing would be left to train on.
+pub(crate) fn held_back<'a, T>(
+    origin: &str,
+    rows: &'a [T],
+    back: Option<usize>,
+) -> Result<(&'a [T], &'a [T])> {
+    let have = rows.len();
+    let usual = if have < 2 { 0 } else { (have / 20).clamp(1, 1000) };
+    let back = back.unwrap_or(usual);
+    match have.checked_sub(back) {
+        Some(kept) if kept > 0 => Ok(rows.split_at(kept)),
+        _ => {
+            let message = format!("{origin} has {have} rows, and {back} of them kept back leave none");
+            Err(Error::setting("valid rows", message))
         }
     }
 }

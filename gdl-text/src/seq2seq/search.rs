@@ -1,27 +1,55 @@
 use crate::Result;
 use crate::sampling::{BeamConfig, BeamSearch, Draws, Found, Sampler, log_prob};
 use candle_core::DType;
-use gdl_seq2seq::{Decoding, Seq2Seq, Sources};
+use gdl_seq2seq::{Decoding, Seq2Seq, Sources, Step};
 use gdl_train::Rng;
 
 /// A text that was found or drawn, in tokens behind the prefix.
 #[derive(Debug, Clone)]
-pub(super) struct Hypothesis {
+pub(crate) struct Hypothesis {
     /// With the end token, if it came to that.
-    pub(super) tokens: Vec<u32>,
-    pub(super) log_prob: f64,
-    pub(super) score: f64,
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) log_prob: f64,
+    pub(crate) score: f64,
     /// For each token, those of the prefix too, the attention of each place.
-    pub(super) attention: Vec<Vec<f32>>,
+    pub(crate) attention: Vec<Vec<f32>>,
     /// For each token the probability that it was copied, where words can be.
-    pub(super) copied: Option<Vec<f32>>,
+    pub(crate) copied: Option<Vec<f32>>,
 }
 
-/// The network on its way: what it has said and where it has looked at each step.
-#[derive(Debug)]
-pub(super) struct Run<'a> {
+/// What writes token by token, in rows that a search forks and ends.
+pub(crate) trait Steps {
+    /// The source of each row; at first there is one row for each.
+    fn sources(&self) -> &[usize];
+    /// Goes on with these rows, and a token behind each: what may come next.
+    fn step(&mut self, rows: &[usize], tokens: &[u32]) -> candle_core::Result<Step>;
+}
+
+/// An encoder-decoder that has read its sources.
+struct Writing<'a> {
     network: &'a Seq2Seq,
     decoding: Decoding,
+}
+
+impl Steps for Writing<'_> {
+    fn sources(&self) -> &[usize] {
+        self.decoding.sources()
+    }
+
+    fn step(&mut self, rows: &[usize], tokens: &[u32]) -> candle_core::Result<Step> {
+        self.decoding.select(rows)?;
+        self.network.step(&mut self.decoding, tokens)
+    }
+}
+
+/// An encoder-decoder that reads these sources and is to write.
+pub(crate) fn writing<'a>(network: &'a Seq2Seq, sources: &Sources) -> Result<Box<dyn Steps + 'a>> {
+    Ok(Box::new(Writing { network, decoding: network.start(sources)? }))
+}
+
+/// A network on its way: what it has said and where it has looked at each step.
+pub(crate) struct Run<'a> {
+    decoder: Box<dyn Steps + 'a>,
     /// The logarithms of the probabilities (rows x V) of what comes next.
     log_probs: Vec<f32>,
     /// For each step and each of its rows, where it looked; empty where nobody wants to know.
@@ -40,22 +68,24 @@ struct Look {
 }
 
 impl<'a> Run<'a> {
-    /// Reads the sources and what every target begins with.
-    pub(super) fn begin(network: &'a Seq2Seq, sources: &Sources, prompt: &[u32], keep: bool) -> Result<Self> {
-        let decoding = network.start(sources)?;
+    /// Reads what every target begins with.
+    pub(crate) fn begin(decoder: Box<dyn Steps + 'a>, prompt: &[u32], keep: bool) -> Result<Self> {
         let (log_probs, looks) = (Vec::new(), Vec::new());
-        let mut run = Self { network, decoding, log_probs, looks, keep, read: prompt.len() - 1 };
-        let rows: Vec<usize> = (0..run.decoding.rows()).collect();
+        let mut run = Self { decoder, log_probs, looks, keep, read: prompt.len() - 1 };
+        let rows: Vec<usize> = (0..run.rows()).collect();
         for &token in prompt {
             run.step(&rows, &vec![token; rows.len()])?;
         }
         Ok(run)
     }
 
+    fn rows(&self) -> usize {
+        self.decoder.sources().len()
+    }
+
     /// Goes on with these rows, and a token behind each.
     fn step(&mut self, rows: &[usize], tokens: &[u32]) -> Result<()> {
-        self.decoding.select(rows)?;
-        let step = self.network.step(&mut self.decoding, tokens)?;
+        let step = self.decoder.step(rows, tokens)?;
         self.log_probs = step.log_probs.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         if let (true, Some(attention)) = (self.keep, step.attention) {
             let attention = attention.to_dtype(DType::F32)?.to_vec2()?;
@@ -93,10 +123,10 @@ impl<'a> Run<'a> {
 }
 
 /// What texts lose for places that they have not looked at.
-pub(super) struct Coverage<'a> {
-    pub(super) beta: f64,
+pub(crate) struct Coverage<'a> {
+    pub(crate) beta: f64,
     /// Tokens of each source.
-    pub(super) lengths: &'a [usize],
+    pub(crate) lengths: &'a [usize],
 }
 
 impl Coverage<'_> {
@@ -112,17 +142,17 @@ impl Coverage<'_> {
             let length = self.lengths.get(source).copied().unwrap_or(0);
             -self.beta * (0..length).map(|s| place(s).clamp(1e-9, 1.0).ln()).sum::<f64>()
         };
-        run.decoding.sources().iter().enumerate().map(loss).collect()
+        run.decoder.sources().iter().enumerate().map(loss).collect()
     }
 }
 
 /// A beam search for each source, all in one batch.
-pub(super) struct Searches<'a> {
+pub(crate) struct Searches<'a> {
     all: Vec<BeamSearch<'a>>,
 }
 
 impl<'a> Searches<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         sampler: &'a Sampler,
         config: &BeamConfig,
         prefix: &[u32],
@@ -133,8 +163,8 @@ impl<'a> Searches<'a> {
         Ok(Self { all: all.collect::<Result<_>>()? })
     }
 
-    pub(super) fn go_on(mut self, mut run: Run<'_>, coverage: &Coverage<'_>) -> Result<Vec<Vec<Hypothesis>>> {
-        let vocab = run.log_probs.len() / run.decoding.rows().max(1);
+    pub(crate) fn go_on(mut self, mut run: Run<'_>, coverage: &Coverage<'_>) -> Result<Vec<Vec<Hypothesis>>> {
+        let vocab = run.log_probs.len() / run.rows().max(1);
         // The rows of each search; at first every group of a search has the source's one row.
         let mut rows_of: Vec<Vec<usize>> =
             self.all.iter().enumerate().map(|(n, search)| vec![n; search.rows()]).collect();
@@ -174,14 +204,14 @@ impl<'a> Searches<'a> {
 }
 
 /// Texts that are drawn, some for each source, all in one batch.
-pub(super) struct Sampled<'a> {
+pub(crate) struct Sampled<'a> {
     draws: Vec<Draws<'a>>,
     log_probs: Vec<f64>,
     per_source: usize,
 }
 
 impl<'a> Sampled<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         sampler: &'a Sampler,
         prefix: &[u32],
         length: usize,
@@ -195,8 +225,8 @@ impl<'a> Sampled<'a> {
         Ok(Self { draws: draws.collect::<Result<_>>()?, log_probs, per_source })
     }
 
-    pub(super) fn go_on(mut self, mut run: Run<'_>) -> Result<Vec<Vec<Hypothesis>>> {
-        let vocab = run.log_probs.len() / run.decoding.rows().max(1);
+    pub(crate) fn go_on(mut self, mut run: Run<'_>) -> Result<Vec<Vec<Hypothesis>>> {
+        let vocab = run.log_probs.len() / run.rows().max(1);
         // The text that each row is of, and where its last token was chosen.
         let mut open: Vec<(usize, usize)> = (0..self.draws.len()).map(|k| (k, k / self.per_source)).collect();
         let mut last = vec![None; self.draws.len()];
@@ -207,7 +237,7 @@ impl<'a> Sampled<'a> {
                 let Some(token) = self.draws[text].next(logits)? else { continue };
                 self.log_probs[text] += log_prob(logits, token);
                 last[text] = Some((step, row));
-                if token != super::codec::EOS {
+                if token != crate::seq2seq::codec::EOS {
                     next.push((text, rows.len()));
                     rows.push(row);
                     tokens.push(token);

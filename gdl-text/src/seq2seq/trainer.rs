@@ -1,5 +1,6 @@
 use super::codec::{BOS, Codec, EOS, PAD};
 use super::examples::{Examples, Sides};
+use super::pairs::held_back;
 use super::{Model, Pairs, PairsMark, TrainConfig, WriteConfig};
 use crate::eval::bits_per_char;
 use crate::run::{self, Checks, Training};
@@ -125,11 +126,7 @@ impl Trainer {
     ) -> Result<(&'a [(String, String)], &'a [(String, String)])> {
         match valid {
             Some(valid) => Ok((pairs.rows(), valid.rows())),
-            None => {
-                let rows = pairs.rows().len();
-                let usual = if rows < 2 { 0 } else { (rows / 20).clamp(1, 1000) };
-                pairs.held_back(config.valid_rows.unwrap_or(usual))
-            }
+            None => held_back(pairs.origin(), pairs.rows(), config.valid_rows),
         }
     }
 
@@ -157,10 +154,7 @@ impl Trainer {
         let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, "dropout"));
         let model = Seq2Seq::new(&config.model, store.vb())?.with_rng(rng.clone());
         if let Some(range) = config.init_range {
-            for (name, var) in store.vars() {
-                let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, &name));
-                var.set(&rng.rand(var.shape(), -range, range, var.dtype(), var.device())?)?;
-            }
+            start_within(range, &store, config.seed)?;
         }
         let vars = store.trainable();
         let frozen = VarBuilder::from_tensors(store.tensors().into_iter().collect(), DType::F32, device);
@@ -303,6 +297,15 @@ impl Trainer {
     pub(crate) fn longest_source(&self) -> usize {
         self.train.longest().0
     }
+}
+
+/// Draws all weights anew, uniformly within `range` of 0.
+pub(crate) fn start_within(range: f64, store: &ParamStore, seed: u64) -> Result<()> {
+    for (name, var) in store.vars() {
+        let rng = SharedRng::from(gdl_train::Rng::stream(seed, &name));
+        var.set(&rng.rand(var.shape(), -range, range, var.dtype(), var.device())?)?;
+    }
+    Ok(())
 }
 
 /// The mean loss per target token, without what training adds to it.

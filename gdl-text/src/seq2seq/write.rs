@@ -1,7 +1,8 @@
 use super::codec::{BOS, EOS, Extended, Source};
+use super::examples::Sides;
 use super::examples::sources;
 use super::model::Model;
-use super::search::{Coverage, Hypothesis, Run, Sampled, Searches};
+use super::search::{Coverage, Hypothesis, Run, Sampled, Searches, Steps, writing};
 use crate::sampling::{BeamConfig, Sampler, SamplingConfig};
 use crate::{AttentionMap, Error, Result};
 use gdl_train::Rng;
@@ -74,7 +75,8 @@ pub struct Written {
 }
 
 impl WriteConfig {
-    fn check(&self, model: &Model) -> Result<()> {
+    /// Checks every setting, for a model with attention or without.
+    pub(crate) fn check(&self, attends: bool) -> Result<()> {
         crate::config::at_least_one("max length", self.max_length)?;
         crate::config::at_least_one("batch", self.batch)?;
         if let Search::Sample(n) = self.search {
@@ -87,7 +89,6 @@ impl WriteConfig {
         if !(beta >= 0.0 && beta.is_finite()) {
             return Err(Error::setting("coverage penalty", format!("must be 0 or above, got {beta}")));
         }
-        let attends = model.config.model.attention.is_some();
         for (key, wanted) in [("coverage penalty", beta > 0.0), ("attention", self.attention)] {
             if wanted && !attends {
                 return Err(Error::setting(key, "this model has no attention"));
@@ -107,7 +108,7 @@ impl Model {
     /// # Errors
     /// [`Error::Setting`] for a setting outside its range, [`Error::DeadEnd`] when what is banned leaves nothing.
     pub fn write<S: AsRef<str>>(&self, texts: &[S], config: &WriteConfig) -> Result<Vec<Vec<Written>>> {
-        config.check(self)?;
+        config.check(self.config.model.attention.is_some())?;
         let copy = self.config.model.copy.then_some(&self.sides.target);
         let all = texts
             .iter()
@@ -122,7 +123,7 @@ impl Model {
             for (&n, hypotheses) in rows.iter().zip(self.write_batch(&picked, rows, config)?) {
                 written[n] = hypotheses
                     .into_iter()
-                    .map(|found| self.written(found, &all[n], config))
+                    .map(|found| self.sides.written(found, &all[n], config))
                     .collect::<Result<_>>()?;
             }
         }
@@ -151,42 +152,64 @@ impl Model {
         let sources = sources(picked, &self.config.model, &self.device)?;
         let extra = sources.extended_vocab(&self.config.model) - self.config.model.target_vocab;
         let vocabulary = Extended { codec: &self.sides.target, extra };
+        config.search(writing(&self.network, &sources)?, &vocabulary, sources.lengths(), numbers)
+    }
+}
+
+impl WriteConfig {
+    /// What a decoder writes for each of its sources, which have these lengths; `numbers` tells their draws apart.
+    pub(crate) fn search(
+        &self,
+        decoder: Box<dyn Steps + '_>,
+        vocabulary: &Extended<'_>,
+        lengths: &[usize],
+        numbers: &[usize],
+    ) -> Result<Vec<Vec<Hypothesis>>> {
+        let (config, n) = (self, lengths.len());
         // What marks rows is never written.
         let mut sampling = config.sampling.clone();
         sampling.ban.extend(["<pad>", "<s>"].map(String::from));
         if config.search == Search::Greedy {
             sampling.temperature = 0.0;
         }
-        let sampler = Sampler::new(&sampling, None, &vocabulary)?;
-        let prefix = self.sides.target.encode(&config.prefix)?;
+        let sampler = Sampler::new(&sampling, None, vocabulary)?;
+        let prefix = vocabulary.codec.encode(&config.prefix)?;
         let length = config.max_length.saturating_sub(prefix.len());
         let prompt: Vec<u32> = [BOS].into_iter().chain(prefix.iter().copied()).collect();
         let keep = config.attention || config.coverage_penalty > 0.0;
-        let run = Run::begin(&self.network, &sources, &prompt, keep)?;
+        let run = Run::begin(decoder, &prompt, keep)?;
         match &config.search {
             Search::Beam(beams) => {
-                let coverage = Coverage { beta: config.coverage_penalty, lengths: sources.lengths() };
-                Searches::new(&sampler, beams, &prefix, length, picked.len())?.go_on(run, &coverage)
+                let coverage = Coverage { beta: config.coverage_penalty, lengths };
+                Searches::new(&sampler, beams, &prefix, length, n)?.go_on(run, &coverage)
             }
             Search::Greedy | Search::Sample(_) => {
                 let samples = if let Search::Sample(n) = config.search { n } else { 1 };
                 let rng = |source: usize, sample: usize| {
                     Rng::stream(config.seed, &format!("written-{}-{sample}", numbers[source]))
                 };
-                Sampled::new(&sampler, &prefix, length, picked.len(), samples, rng)?.go_on(run)
+                Sampled::new(&sampler, &prefix, length, n, samples, rng)?.go_on(run)
             }
         }
     }
+}
 
-    fn written(&self, found: Hypothesis, source: &Source, config: &WriteConfig) -> Result<Written> {
+impl Sides {
+    /// What was found for a source, as text.
+    pub(crate) fn written(
+        &self,
+        found: Hypothesis,
+        source: &Source,
+        config: &WriteConfig,
+    ) -> Result<Written> {
         let Hypothesis { tokens, log_prob, score, attention, copied } = found;
-        let target = &self.sides.target;
+        let target = &self.target;
         let prefix = target.encode(&config.prefix)?;
         let all: Vec<u32> = prefix.iter().chain(&tokens).copied().collect();
         let said: Vec<u32> = all.iter().copied().filter(|&id| id != EOS).collect();
         let attention = match config.attention {
             true => {
-                let shown = self.sides.source.shown_words(&source.words);
+                let shown = self.source.shown_words(&source.words);
                 let width = shown.len();
                 let rows = attention.into_iter().map(|row| row.into_iter().take(width).collect()).collect();
                 Some(AttentionMap::new(shown, target.shown(&all, &source.extra), rows, copied)?)

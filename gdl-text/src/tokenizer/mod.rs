@@ -227,7 +227,7 @@ impl Tokenizer {
     }
 
     /// The characters of a text as this tokenizer has them.
-    fn cased(&self, text: &str) -> impl Iterator<Item = char> {
+    pub(crate) fn cased(&self, text: &str) -> impl Iterator<Item = char> {
         let lower = self.config.lowercase;
         text.chars().flat_map(move |c| if lower { c.to_lowercase().collect() } else { vec![c] })
     }

@@ -7,7 +7,7 @@ use gdl_text::seq2seq::Pairs;
 use std::io;
 
 /// The seed of what is drawn by the name of its task alone.
-pub(super) const SEED: u64 = 1;
+pub(in crate::commands) const SEED: u64 = 1;
 
 /// The pairs that an argument names: a file, standard input, or the part of a task that is drawn.
 pub(super) fn pairs(name: &str, part: DrawnPart) -> Result<Pairs> {

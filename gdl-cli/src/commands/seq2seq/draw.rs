@@ -25,7 +25,8 @@ pub(crate) struct DrawArgs {
     seed: u64,
 }
 
-fn part(name: &str) -> DrawnPart {
+/// The part of that name.
+pub(in crate::commands) fn part(name: &str) -> DrawnPart {
     match name {
         "valid" => DrawnPart::Valid,
         "test" => DrawnPart::Test,

@@ -10,6 +10,11 @@ mod run;
 mod train;
 mod writing;
 
+pub(super) use data::SEED;
+pub(super) use draw::part;
+pub(super) use run::in_chunks;
+pub(super) use writing::WritingArgs;
+
 use super::{Context, Kind};
 use anyhow::Result;
 use clap::Subcommand;

@@ -62,8 +62,30 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Result<()> {
     let model = load(&args.run, args.last, context)?;
     let config = WriteConfig { attention: args.attention_map.is_some(), ..args.writing.config(args.n_best) };
     let (mut maps, mut peculiar) = (Vec::new(), Peculiar::default());
-    let terminal = args.file == "-" && io::stdin().is_terminal();
-    let mut input: Box<dyn BufRead> = match args.file.as_str() {
+    in_chunks(&args.file, |sources| {
+        for source in sources {
+            peculiar.look_at(&model, source)?;
+        }
+        let written = model.write(sources, &config)?;
+        print(args, sources, &written)?;
+        maps.extend(written.into_iter().flatten().filter_map(|written| written.attention));
+        Ok(())
+    })?;
+    peculiar.say(&model, context);
+    match &args.attention_map {
+        Some(path) => keep_maps(&maps, path, context),
+        None => Ok(()),
+    }
+}
+
+/// Reads the lines of a file, or of standard input, and gives them on: one by one to somebody who waits for an answer to each, else many at a
+/// time.
+pub(in crate::commands) fn in_chunks(
+    name: &str,
+    mut each: impl FnMut(&[String]) -> Result<()>,
+) -> Result<()> {
+    let terminal = name == "-" && io::stdin().is_terminal();
+    let mut input: Box<dyn BufRead> = match name {
         "-" => Box::new(io::stdin().lock()),
         path => {
             let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
@@ -72,23 +94,13 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Result<()> {
     };
     let mut before = 0;
     loop {
-        let chunk = chunk(&mut input, if terminal { 1 } else { CHUNK }, &args.file)?;
+        let chunk = chunk(&mut input, if terminal { 1 } else { CHUNK }, name)?;
         if chunk.is_empty() {
-            break;
+            return Ok(());
         }
-        let sources = lines(&args.file, chunk.as_slice()).map_err(|e| shifted(e, before))?;
-        before += sources.len() as u64;
-        for source in &sources {
-            peculiar.look_at(&model, source)?;
-        }
-        let written = model.write(&sources, &config)?;
-        print(args, &sources, &written)?;
-        maps.extend(written.into_iter().flatten().filter_map(|written| written.attention));
-    }
-    peculiar.say(&model, context);
-    match &args.attention_map {
-        Some(path) => keep_maps(&maps, path, context),
-        None => Ok(()),
+        let texts = lines(name, chunk.as_slice()).map_err(|e| shifted(e, before))?;
+        before += texts.len() as u64;
+        each(&texts)?;
     }
 }
 

@@ -13,7 +13,7 @@ const DRAWING: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "typical",
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Writing")]
 #[command(mut_args(|arg| if DRAWING.contains(&arg.get_id().as_str()) { arg.requires("sample") } else { arg }))]
-pub(super) struct WritingArgs {
+pub(in crate::commands) struct WritingArgs {
     /// Look for the likeliest text with so many beams
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "sample")]
     beam: Option<usize>,
@@ -53,7 +53,7 @@ pub(super) struct WritingArgs {
 
 impl WritingArgs {
     /// How to write, with the `n_best` texts of a beam search.
-    pub(super) fn config(&self, n_best: usize) -> WriteConfig {
+    pub(in crate::commands) fn config(&self, n_best: usize) -> WriteConfig {
         let sampling = SamplingConfig { min_length: self.min_length, ..self.sampling.config() };
         let search = match (self.beam, self.sample) {
             (Some(beams), _) => Search::Beam(BeamConfig {

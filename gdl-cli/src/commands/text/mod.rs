@@ -6,6 +6,7 @@ mod export;
 mod generate;
 mod import;
 mod interactive;
+mod qa;
 mod report;
 mod sampling;
 mod train;
@@ -35,6 +36,9 @@ pub(crate) enum TextCommand {
     Import(import::ImportArgs),
     /// Write a run's model as a state dict for PyTorch, and its vocabulary
     Export(export::ExportArgs),
+    /// Questions about passages: find answers, and ask for them
+    #[command(subcommand)]
+    Qa(qa::QaCommand),
 }
 
 /// Runs `gdl text …`.
@@ -46,6 +50,7 @@ pub(crate) fn run(command: &TextCommand, context: &Context) -> Result<()> {
         TextCommand::Report(args) => report::report(args, context),
         TextCommand::Import(args) => import::import(args, context),
         TextCommand::Export(args) => export::export(args, context),
+        TextCommand::Qa(command) => qa::run(command, context),
     }
 }
 

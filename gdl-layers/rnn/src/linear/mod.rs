@@ -39,12 +39,13 @@ pub struct Linear {
 ///
 /// `torch.nn.Linear`.
 pub fn linear(inputs: usize, outputs: usize, vb: VarBuilder<'_>) -> Result<Linear> {
-    if inputs == 0 || outputs == 0 {
-        bail!("linear: sizes must be at least 1, got {inputs} inputs and {outputs} outputs")
-    }
-    let init = init::uniform(1. / (inputs as f64).sqrt());
-    let weight = vb.get_with_hints((outputs, inputs), "weight", init)?;
-    Ok(Linear { weight, bias: vb.get_with_hints(outputs, "bias", init)? })
+    let layer = Linear::without_bias(inputs, outputs, vb.clone())?;
+    let bias = vb.get_with_hints(outputs, "bias", initial(inputs))?;
+    Ok(Linear { bias, ..layer })
+}
+
+fn initial(inputs: usize) -> Init {
+    init::uniform(1. / (inputs as f64).sqrt())
 }
 
 impl Linear {
@@ -62,6 +63,19 @@ impl Linear {
         let weight = table.weight().clone();
         let bias = vb.get_with_hints(weight.dim(0)?, "bias", Init::Const(0.))?;
         Ok(Self { weight, bias })
+    }
+
+    /// A layer without a bias, whose `weight` starts as that of [`linear`]: it has zeros in a bias's place, which are no parameter.
+    ///
+    /// # Errors
+    ///
+    /// As [`linear`].
+    pub fn without_bias(inputs: usize, outputs: usize, vb: VarBuilder<'_>) -> Result<Self> {
+        if inputs == 0 || outputs == 0 {
+            bail!("linear: sizes must be at least 1, got {inputs} inputs and {outputs} outputs")
+        }
+        let weight = vb.get_with_hints((outputs, inputs), "weight", initial(inputs))?;
+        Ok(Self { weight, bias: Tensor::zeros(outputs, vb.dtype(), vb.device())? })
     }
 
     /// The weight (`outputs`, `inputs`).

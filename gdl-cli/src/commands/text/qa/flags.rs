@@ -1,0 +1,242 @@
+//! The flags of `gdl text qa train`, and the settings they come to.
+
+use crate::commands::values;
+use clap::Args;
+use gdl_seq2seq::{Attention, Cell};
+use gdl_text::qa::{Kind, TrainConfig, VectorsConfig};
+use gdl_text::{Anneal, Length, OptimizerKind};
+use gdl_train::report::ReportOptions;
+use std::path::PathBuf;
+
+/// The settings' flags by name, which a run that goes on has already.
+pub(super) const SETTINGS: [&str; 33] = [
+    "preset",
+    "vectors",
+    "freeze_vectors",
+    "lowercase",
+    "keep_case",
+    "min_count",
+    "max_vocab",
+    "tagger",
+    "embedding",
+    "hidden",
+    "cell",
+    "layers",
+    "attention",
+    "no_copy",
+    "dropout",
+    "init_range",
+    "torch_init",
+    "batch",
+    "optimizer",
+    "lr",
+    "schedule",
+    "weight_decay",
+    "clip",
+    "label_smoothing",
+    "max_passage",
+    "max_question",
+    "valid_rows",
+    "eval_every",
+    "eval_each_epoch",
+    "patience",
+    "no_html",
+    "no_tensorboard",
+    "seed",
+];
+
+/// What is trained, and how.
+#[derive(Debug, Args)]
+pub(super) struct SettingArgs {
+    /// How questions are written: from the answer's words alone, as the book has it, or from the whole passage, by attention and copying
+    #[arg(long, value_name = "book|pointer", default_value = "pointer",
+        value_parser = values::named::<Kind>(&["book", "pointer"]))]
+    preset: Kind,
+    #[command(flatten)]
+    words: WordArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    course: CourseArgs,
+    #[command(flatten)]
+    checks: CheckArgs,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Words")]
+struct WordArgs {
+    /// Begin with the vectors of this file, in GloVe's text format; the size of vectors is theirs
+    #[arg(long, value_name = "FILE", conflicts_with = "embedding")]
+    vectors: Option<PathBuf>,
+    /// Leave all vectors of words as they are
+    #[arg(long, requires = "vectors")]
+    freeze_vectors: bool,
+    /// Make everything lower case [default of the book's]
+    #[arg(long, conflicts_with = "keep_case")]
+    lowercase: bool,
+    /// Tell Words from words [default of pointer]
+    #[arg(long)]
+    keep_case: bool,
+    /// Words seen less often become the unknown word
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::count)]
+    min_count: usize,
+    /// The largest vocabulary, of the most frequent words [default: no limit]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    max_vocab: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
+struct ModelArgs {
+    /// Width of each direction of the layer that finds answers
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = values::count)]
+    tagger: usize,
+    /// Width of a word's vector [default: 100 of the book's, 128 of pointer]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    embedding: Option<usize>,
+    /// Width of the layers that write; of pointer the two directions that read have half of it each [default: 200 of the book's, 256 of pointer]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    hidden: Option<usize>,
+    /// The recurrent cell, of pointer [default: lstm]
+    #[arg(long, value_name = "lstm|gru", value_parser = values::named::<Cell>(&["lstm", "gru"]))]
+    cell: Option<Cell>,
+    /// Number of recurrent layers that read and that write, of pointer [default: 1]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    layers: Option<usize>,
+    /// How it looks back at the passage, of pointer: dot, general, additive [default: general]
+    #[arg(long, value_name = "NAME", value_parser = values::named::<Attention>(&["dot", "general", "additive"]))]
+    attention: Option<Attention>,
+    /// Copy no words from the passage, of pointer
+    #[arg(long)]
+    no_copy: bool,
+    /// Dropout of vectors, between layers and before the output layers [default: 0 of the book's, 0.2 of pointer]
+    #[arg(long, value_name = "P", value_parser = values::fraction)]
+    dropout: Option<f64>,
+    /// Start all weights uniformly within so much of 0 [default: 0.1 of pointer]
+    #[arg(long, value_name = "X", value_parser = values::positive, conflicts_with = "torch_init")]
+    init_range: Option<f64>,
+    /// Start weights as PyTorch's layers do instead [default of the book's]
+    #[arg(long)]
+    torch_init: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Course")]
+struct CourseArgs {
+    /// Questions in a step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = values::count)]
+    batch: usize,
+    /// Passes over the questions, counted from the first ever [default: 10]
+    #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "steps")]
+    epochs: Option<usize>,
+    /// Optimizer steps, instead of --epochs, counted from the first ever
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    steps: Option<usize>,
+    /// What changes the weights
+    #[arg(long, value_name = "NAME", default_value = "adam",
+        value_parser = values::named::<OptimizerKind>(&["adam", "rms-prop", "sgd"]))]
+    optimizer: OptimizerKind,
+    /// Learning rate
+    #[arg(long, value_name = "RATE", default_value_t = 0.001, value_parser = values::positive)]
+    lr: f64,
+    /// How it falls over the whole training [default: constant of the book's, linear of pointer]
+    #[arg(long, value_name = "HOW", value_parser = values::named::<Anneal>(&["constant", "linear", "cosine"]))]
+    schedule: Option<Anneal>,
+    /// Weight decay
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = values::non_negative)]
+    weight_decay: f64,
+    /// Largest norm of the gradient
+    #[arg(long, value_name = "NORM", default_value_t = 5.0, value_parser = values::positive)]
+    clip: f64,
+    /// Probability that is taken from the right word of a question and spread over all
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = values::fraction)]
+    label_smoothing: f64,
+    /// Leave questions out whose passage has more words [default: none]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    max_passage: Option<usize>,
+    /// Leave questions out that have more words [default: none]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    max_question: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Validation and records")]
+struct CheckArgs {
+    /// Rows at the end of STORIES that are kept for validation [default: a twentieth, at most 1000]
+    #[arg(long, value_name = "N")]
+    valid_rows: Option<usize>,
+    /// Steps between two validations, each followed by a checkpoint; 0 for one at the end alone
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    eval_every: usize,
+    /// Validate after each pass over the questions too
+    #[arg(long)]
+    eval_each_epoch: bool,
+    /// Stop after so many validations in a row that were no better than the best [default: never]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    patience: Option<usize>,
+    /// Write no page RUN/index.html
+    #[arg(long)]
+    no_html: bool,
+    /// Write no event files RUN/tensorboard
+    #[arg(long)]
+    no_tensorboard: bool,
+}
+
+impl SettingArgs {
+    /// How long to train, where it was said.
+    pub(super) fn length(&self) -> Option<Length> {
+        let CourseArgs { epochs, steps, .. } = self.course;
+        steps.map(Length::Steps).or(epochs.map(Length::Epochs))
+    }
+
+    pub(super) fn config(&self) -> TrainConfig {
+        let Self { words, course, checks, .. } = self;
+        let mut config = match self.preset {
+            Kind::Book => TrainConfig::book(),
+            Kind::Pointer => TrainConfig::pointer(),
+        };
+        self.model.apply(&mut config);
+        config.vectors =
+            words.vectors.clone().map(|path| VectorsConfig { path, freeze: words.freeze_vectors });
+        let training = &mut config.training;
+        let lowercase = (training.tokenizer.lowercase || words.lowercase) && !words.keep_case;
+        training.tokenizer.lowercase = lowercase;
+        (training.tokenizer.min_count, training.tokenizer.max_vocab) = (words.min_count, words.max_vocab);
+        training.batch = course.batch;
+        training.length = self.length().unwrap_or(training.length);
+        training.learning_rate = course.lr;
+        training.anneal = course.schedule.unwrap_or(training.anneal);
+        training.optimizer = course.optimizer;
+        training.weight_decay = course.weight_decay;
+        training.clip = course.clip;
+        training.loss.label_smoothing = course.label_smoothing;
+        (training.max_source, training.max_target) = (course.max_passage, course.max_question);
+        training.valid_rows = checks.valid_rows;
+        training.eval_every = checks.eval_every;
+        training.eval_each_epoch = checks.eval_each_epoch;
+        training.patience = checks.patience;
+        training.report = ReportOptions { html: !checks.no_html, tensorboard: !checks.no_tensorboard };
+        training.seed = self.seed;
+        config
+    }
+}
+
+impl ModelArgs {
+    /// Of the book's kind, what it has not got is refused by the library.
+    fn apply(&self, config: &mut TrainConfig) {
+        config.tagger = self.tagger;
+        config.training.init_range =
+            self.init_range.or(config.training.init_range).filter(|_| !self.torch_init);
+        let model = &mut config.training.model;
+        model.embedding = self.embedding.unwrap_or(model.embedding);
+        model.hidden = self.hidden.unwrap_or(model.hidden);
+        model.cell = self.cell.unwrap_or(model.cell);
+        model.layers = self.layers.unwrap_or(model.layers);
+        model.attention = self.attention.or(model.attention);
+        model.copy &= !self.no_copy;
+        model.dropout = self.dropout.unwrap_or(model.dropout);
+    }
+}

@@ -1,0 +1,110 @@
+//! `gdl text qa train`.
+
+use super::{data, data::questions, flags::SettingArgs};
+use crate::{
+    commands::{Context, Kind, RunPlace, text::TrainingBar},
+    interrupt::{Interrupt, Interrupted},
+};
+use anyhow::Result;
+use clap::Args;
+use gdl_text::drawn::DrawnPart;
+use gdl_text::qa::{RunConfig, Trainer};
+use gdl_train::{OnExisting, RunDir};
+use std::path::PathBuf;
+
+/// Flags of `gdl text qa train`.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct TrainArgs {
+    /// Passages with questions and answers: a table (.csv) with the columns story_text, question and answer_token_ranges (START:END,
+    /// in words counted from 0), - for standard input, or builtin:stories for stories that are drawn
+    #[arg(value_name = "STORIES")]
+    stories: String,
+    /// The run's directory: the model, its tokenizer, its metrics, and what --resume needs
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Validate on this table instead of some rows at the end of STORIES
+    #[arg(long, value_name = "STORIES", conflicts_with = "valid_rows")]
+    valid: Option<String>,
+    /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with; --steps or --epochs
+    /// may name a new end
+    #[arg(long, conflicts_with_all = super::flags::SETTINGS)]
+    resume: bool,
+    /// Steps between two samples of what the model asks about validation passages, in RUN/samples and on the page; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    sample_every: usize,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
+    let say = context.verbosity;
+    let place = RunPlace::look(&args.out);
+    let (mut trainer, run) = if args.resume { go_on(args, context)? } else { begin(args, context)? };
+    let out = args.out.display();
+    if trainer.steps_left() == 0 {
+        let done = trainer.steps_done();
+        say.say(format_args!("{out}: all {done} steps are done; --steps or --epochs names a later end"));
+        return Ok(());
+    }
+    say.detail(format_args!("{:#?}", trainer.config()));
+    let (train, valid, left_out) = trainer.counts();
+    say.detail(format_args!(
+        "{train} questions to train on, {valid} to validate on, {} weights, {} steps an epoch",
+        trainer.store().num_parameters(),
+        trainer.steps_per_epoch()
+    ));
+    if left_out > 0 {
+        say.say(format_args!("{left_out} questions are too long, or their passages, and are left out"));
+    }
+    if let Some((known, all)) = trainer.known_words() {
+        say.say(format_args!("{known} of {all} words begin with vectors of the file, the others are drawn"));
+    }
+    trainer.sample_every(args.sample_every);
+    let mut bar = TrainingBar::new(context, "train", trainer.steps_done() + trainer.steps_left());
+    let interrupt = Interrupt::watch(say);
+    let trained = trainer.run(Some(&run), |event| {
+        bar.show(event);
+        interrupt.flow()
+    });
+    bar.progress.finish();
+    let summary = place.unless_saved(trained)?;
+    if summary.stopped && trainer.steps_left() > 0 {
+        let (stories, step, total) = (&args.stories, summary.steps, summary.steps + trainer.steps_left());
+        let message =
+            format!("at step {step} of {total}: gdl text qa train {stories} --out {out} --resume goes on");
+        return Err(Interrupted(message).into());
+    }
+    let best = summary
+        .best
+        .map_or(String::new(), |(step, loss)| format!(", best validation loss {loss:.4} after step {step}"));
+    let why = if summary.out_of_patience { " (no better since then)" } else { "" };
+    say.say(format_args!(
+        "{out}: {} steps in {:.0} s{best}{why}; gdl text qa ask {out} reads passages, a line each",
+        summary.steps, summary.seconds
+    ));
+    Ok(())
+}
+
+fn begin(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
+    let config = args.settings.config();
+    let train = questions(&args.stories, DrawnPart::Train)?;
+    // Drawn stories have a part for that too.
+    let drawn = (args.valid.is_none() && args.stories == data::STORIES).then_some(&args.stories);
+    let valid = args.valid.as_ref().or(drawn).map(|valid| questions(valid, DrawnPart::Valid)).transpose()?;
+    let trainer = Trainer::new(&train, valid.as_ref(), config, &context.device)?;
+    let run = trainer.create_run(&args.out, OnExisting::Refuse)?;
+    Ok((trainer, run))
+}
+
+fn go_on(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
+    Kind::Qa.check(&args.out)?;
+    let run = RunDir::open(&args.out)?;
+    let mark = RunConfig::read(&run)?.valid;
+    let train = questions(&args.stories, DrawnPart::Train)?;
+    let valid = args.valid.as_ref().or(mark.as_ref().map(|mark| &mark.origin));
+    let valid = valid.map(|valid| questions(valid, DrawnPart::Valid)).transpose()?;
+    let length = args.settings.length();
+    let trainer = Trainer::resume(&run, &train, valid.as_ref(), length, &context.device)?;
+    Ok((trainer, run))
+}

@@ -1,0 +1,116 @@
+use super::{Questions, TrainConfig, Trainer};
+use crate::checkpoint::{check_kind, optimizer_name, tokenizer_path};
+use crate::seq2seq::PairsMark;
+use crate::seq2seq::checkpoint::Progress;
+use crate::{Error, Length, Result};
+use candle_core::Device;
+use gdl_train::{Checkpoint, OnExisting, RunDir};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+pub(crate) const KIND: &str = "question-answer";
+
+/// `config.json` of a run: all it takes to build the model again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Always "question-answer".
+    pub kind: String,
+    /// The settings it was started with, the model's vocabulary among them.
+    pub qa: TrainConfig,
+    /// The questions it learns from.
+    pub questions: PairsMark,
+    /// The questions that it validates on, where those are others. Default: none.
+    #[serde(default)]
+    pub valid: Option<PairsMark>,
+    /// Words of the longest passage that it learns from.
+    pub longest_passage: usize,
+}
+
+impl RunConfig {
+    /// Reads the configuration of a run.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when there is none, [`Error::Mismatch`] when it is one of another kind.
+    pub fn read(run: &RunDir) -> Result<Self> {
+        check_kind(run, KIND)?;
+        let config: Self = run.config()?;
+        config.qa.check()?;
+        Ok(config)
+    }
+}
+
+impl Trainer {
+    /// Makes the run directory: configuration and tokenizer; no checkpoint yet.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when there is something already, or nothing can be written.
+    pub fn create_run(&self, path: impl AsRef<Path>, on_existing: OnExisting) -> Result<RunDir> {
+        let config = RunConfig {
+            kind: KIND.into(),
+            qa: self.config.clone(),
+            questions: self.mark.clone(),
+            valid: self.valid_mark.clone(),
+            longest_passage: self.longest_passage(),
+        };
+        let run = RunDir::create(path, &config, on_existing)?;
+        self.sides.target.tokenizer.save(tokenizer_path(run.path()))?;
+        Ok(run)
+    }
+
+    /// Saves everything needed to go on exactly: weights, optimizer, dropout's generator and place in the questions. The checkpoint before
+    /// is replaced as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
+    pub fn save(&self, run: &RunDir) -> Result<()> {
+        let training = &self.config.training;
+        let progress =
+            Progress { length: training.length, dropout: self.rng.state(), judged: self.judged.clone() };
+        let checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
+            .with_optimizer(optimizer_name(training.optimizer), &*self.optimizer)?
+            .with_state(&progress)?;
+        Ok(run.save_checkpoint(&checkpoint)?)
+    }
+
+    /// Goes on from a run's checkpoint, with the questions it began with; `length` replaces how long it was to train.
+    ///
+    /// On the CPU, N steps, a save, a load and M steps give bit for bit what N + M steps give.
+    ///
+    /// # Errors
+    /// [`Error::Train`] when a file is missing or broken, or a tensor does not fit, [`Error::Mismatch`] when the questions
+    /// are others, or the tokenizer does not fit the weights.
+    pub fn resume(
+        run: &RunDir,
+        questions: &Questions,
+        valid: Option<&Questions>,
+        length: Option<Length>,
+        device: &Device,
+    ) -> Result<Self> {
+        let RunConfig { mut qa, questions: mark, valid: valid_mark, .. } = RunConfig::read(run)?;
+        mark.check_mark(questions.mark())?;
+        match (&valid_mark, valid) {
+            (Some(mark), Some(valid)) => mark.check_mark(valid.mark())?,
+            (None, None) => {}
+            (mark, _) => {
+                let origin = run.path().display().to_string();
+                let on = mark.as_ref().map_or("some of its questions", |mark| mark.origin.as_str());
+                let message = format!("it validates on {on}, and goes on so");
+                return Err(Error::Mismatch { origin, message });
+            }
+        }
+        let sides = qa.training.sides(run)?;
+        let checkpoint = run.load_checkpoint(device)?;
+        let progress: Progress = checkpoint.state()?;
+        qa.training.length = length.unwrap_or(progress.length);
+
+        let mut trainer = Self::with_sides(questions, valid, sides, qa, device)?;
+        trainer.store.load_tensors(&run.weights_path().display().to_string(), &checkpoint.weights)?;
+        let name = optimizer_name(trainer.config.training.optimizer);
+        checkpoint.restore_optimizer(name, &mut *trainer.optimizer)?;
+        trainer.rng.set_state(&progress.dropout)?;
+        trainer.step = checkpoint.step as usize;
+        trainer.judged = progress.judged;
+        Ok(trainer)
+    }
+}
