@@ -182,6 +182,51 @@ fn what_is_wrong_is_said_in_one_line() {
 }
 
 #[test]
+fn help_lists_every_flag() {
+    let dir = Dir::new();
+    for (command, flags) in [
+        (
+            "train",
+            &[
+                "STORIES",
+                "builtin:stories",
+                "--out",
+                "--preset",
+                "book",
+                "pointer",
+                "--vectors",
+                "--freeze-vectors",
+                "--tagger",
+                "--embedding",
+                "--hidden",
+                "--attention",
+                "--no-copy",
+                "--dropout",
+                "--min-count",
+                "--max-vocab",
+                "--epochs",
+                "--steps",
+                "--batch",
+                "--lr",
+                "--valid",
+                "--max-passage",
+                "--patience",
+                "--seed",
+                "--resume",
+            ][..],
+        ),
+        ("ask", &["RUN", "FILE", "--beam", "--n-best", "--sample", "--threshold", "--last", "--json"]),
+        ("eval", &["RUN", "STORIES", "--threshold", "--last", "--json"]),
+        ("draw", &["--part", "--rows", "--seed"]),
+    ] {
+        let help = dir.succeeds(&format!("text qa {command} --help")).stdout;
+        for flag in flags {
+            assert!(help.contains(flag), "gdl text qa {command} --help has no {flag}:\n{help}");
+        }
+    }
+}
+
+#[test]
 fn stories_are_drawn_as_asked() {
     let dir = Dir::new();
     let table = |args: &str| dir.succeeds(&format!("text qa draw {args}")).stdout;

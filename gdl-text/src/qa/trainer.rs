@@ -15,7 +15,7 @@ use candle_nn::VarBuilder;
 use gdl_seq2seq::{LossConfig, Seq2SeqConfig};
 use gdl_train::report::{Chart, Outline, RunLog, Sample};
 use gdl_train::{Optimizer, ParamStore, RunDir, SharedRng, Tensors, clip_grad_norm};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
 /// Passages shown as samples.
@@ -72,13 +72,18 @@ pub struct Trainer {
     known: Option<usize>,
 }
 
-/// The vocabulary of passages and questions; a passage counts once however many questions come behind each other about it.
+/// The vocabulary of passages and questions. A word counts once for a passage and the questions about it that come behind each other: else a
+/// name that both have would be in the vocabulary for being asked about, and those of other passages never.
 fn sides(rows: &[Question], origin: &str, config: &Course) -> Result<Sides> {
-    let before = [None].into_iter().chain(rows.iter().map(Some));
-    let texts = rows.iter().zip(before).map(|(row, before)| {
-        let again = before.is_some_and(|before| before.passage() == row.passage());
-        let passage = if again { "" } else { row.passage() };
-        Ok(format!("{passage} {} ", row.question()))
+    let texts = rows.chunk_by(|a, b| a.passage() == b.passage()).map(|rows| {
+        let mut words = BTreeSet::new();
+        let passage = rows.first().map(Question::passage);
+        for text in passage.into_iter().chain(rows.iter().map(Question::question)) {
+            let cased =
+                |word: &str| if config.tokenizer.lowercase { word.to_lowercase() } else { word.into() };
+            words.extend(text.split(' ').map(cased));
+        }
+        Ok(words.iter().fold(String::new(), |all, word| all + word + " "))
     });
     let tokenizer = Tokenizer::train_on(texts, &config.tokenizer).map_err(|e| match e {
         Error::Vocabulary { have, hint, .. } => Error::Vocabulary { origin: origin.into(), have, hint },

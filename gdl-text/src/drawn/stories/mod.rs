@@ -77,8 +77,8 @@ fn draw(part: DrawnPart, rng: &mut Rng) -> Option<Story> {
 /// # Source
 /// The table of NewsQA (Trischler et al. 2017, <https://arxiv.org/abs/1611.09830>) that Foster's *Generative
 /// Deep Learning*, chapter 6, learns from, where an answer may be several ranges with commas between them;
-/// here it is one. That table has a column `story_id` before these three, and the book's program counts
-/// columns instead of reading their names: it takes this one only with such a column put first.
+/// here it is one. That table has other columns too, which [`Questions`](crate::qa::Questions) passes over: it
+/// finds these three by their names.
 pub fn write_newsqa(stories: &[Story], to: impl io::Write) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(to);
     table.write_record(["story_text", "question", "answer_token_ranges"])?;

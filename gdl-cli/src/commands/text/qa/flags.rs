@@ -80,9 +80,9 @@ struct WordArgs {
     /// Tell Words from words [default of pointer]
     #[arg(long)]
     keep_case: bool,
-    /// Words seen less often become the unknown word
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::count)]
-    min_count: usize,
+    /// Words that fewer passages (with their questions) have become the unknown word [default: 2 of the book's, 5 of pointer]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    min_count: Option<usize>,
     /// The largest vocabulary, of the most frequent words [default: no limit]
     #[arg(long, value_name = "N", value_parser = values::count)]
     max_vocab: Option<usize>,
@@ -204,7 +204,8 @@ impl SettingArgs {
         let training = &mut config.training;
         let lowercase = (training.tokenizer.lowercase || words.lowercase) && !words.keep_case;
         training.tokenizer.lowercase = lowercase;
-        (training.tokenizer.min_count, training.tokenizer.max_vocab) = (words.min_count, words.max_vocab);
+        training.tokenizer.min_count = words.min_count.unwrap_or(training.tokenizer.min_count);
+        training.tokenizer.max_vocab = words.max_vocab;
         training.batch = course.batch;
         training.length = self.length().unwrap_or(training.length);
         training.learning_rate = course.lr;
