@@ -1,15 +1,13 @@
 //! The flags of `gdl seq2seq train`, and the settings they come to.
 
-use crate::commands::values;
-use anyhow::Result;
+use crate::commands::{text::CourseArgs, values};
 use clap::Args;
-use gdl_seq2seq::{Attention, Bridge, Cell, LossConfig, Seq2SeqConfig, Tied};
+use gdl_seq2seq::{Attention, Bridge, Cell, Seq2SeqConfig, Tied};
 use gdl_text::seq2seq::{TeacherForcing, TrainConfig};
-use gdl_text::{Anneal, EpochDecay, Length, Level, OptimizerKind, TokenizerConfig, WordSplit};
-use gdl_train::report::ReportOptions;
+use gdl_text::{EpochDecay, Length, Level, TokenizerConfig, WordSplit};
 
 /// The settings' flags by name, which a run that goes on has already.
-pub(super) const SETTINGS: [&str; 43] = [
+pub(super) const SETTINGS: [&str; 29] = [
     "level",
     "words",
     "lowercase",
@@ -32,26 +30,12 @@ pub(super) const SETTINGS: [&str; 43] = [
     "dropout",
     "init_range",
     "torch_init",
-    "label_smoothing",
     "teacher_forcing",
-    "batch",
-    "optimizer",
-    "lr",
-    "schedule",
     "lr_decay",
     "lr_decay_after",
     "lr_decay_every",
-    "weight_decay",
-    "clip",
-    "valid_rows",
     "max_source",
     "max_target",
-    "eval_every",
-    "eval_each_epoch",
-    "patience",
-    "no_html",
-    "no_tensorboard",
-    "seed",
     "valid",
 ];
 
@@ -65,10 +49,7 @@ pub(super) struct SettingArgs {
     #[command(flatten)]
     course: CourseArgs,
     #[command(flatten)]
-    checks: CheckArgs,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    rows: RowArgs,
 }
 
 #[derive(Debug, Args)]
@@ -168,27 +149,7 @@ fn attention_named(name: &str) -> Looks {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Course")]
-struct CourseArgs {
-    /// Pairs in a step
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = values::count)]
-    batch: usize,
-    /// Passes over the pairs, counted from the first ever [default: 10]
-    #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "steps")]
-    epochs: Option<usize>,
-    /// Optimizer steps, instead of --epochs, counted from the first ever
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    steps: Option<usize>,
-    /// What changes the weights
-    #[arg(long, value_name = "NAME", default_value = "adam",
-        value_parser = values::named::<OptimizerKind>(&["adam", "rms-prop", "sgd"]))]
-    optimizer: OptimizerKind,
-    /// Learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 0.001, value_parser = values::positive)]
-    lr: f64,
-    /// How it falls over the whole training
-    #[arg(long, value_name = "HOW", default_value = "linear",
-        value_parser = values::named::<Anneal>(&["constant", "linear", "cosine"]))]
-    schedule: Anneal,
+struct RowArgs {
     /// Factor on the learning rate after --lr-decay-after passes, and again after every --lr-decay-every more
     #[arg(long, value_name = "X", value_parser = values::positive)]
     lr_decay: Option<f64>,
@@ -198,15 +159,6 @@ struct CourseArgs {
     /// Passes between two falls of the rate
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count, requires = "lr_decay")]
     lr_decay_every: usize,
-    /// Weight decay
-    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = values::non_negative)]
-    weight_decay: f64,
-    /// Largest norm of the gradient
-    #[arg(long, value_name = "NORM", default_value_t = 5.0, value_parser = values::positive)]
-    clip: f64,
-    /// Probability that is taken from the right token and spread over all
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = values::fraction)]
-    label_smoothing: f64,
     /// How often the decoder reads the right token in training instead of one of its own: always, linear:END, exponential:K
     /// (K^step), inverse-sigmoid:K (K / (K + exp(step / K))) (scheduled sampling, Bengio et al. 2015)
     #[arg(long, value_name = "HOW", default_value = "always", value_parser = teacher_forcing)]
@@ -234,72 +186,29 @@ fn teacher_forcing(text: &str) -> Result<TeacherForcing, String> {
     }
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Validation and records")]
-struct CheckArgs {
-    /// Pairs at the end of PAIRS that are kept for validation [default: a twentieth, at most 1000]
-    #[arg(long, value_name = "N")]
-    valid_rows: Option<usize>,
-    /// Steps between two validations, each followed by a checkpoint; 0 for one at the end alone
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    eval_every: usize,
-    /// Validate after each pass over the pairs too
-    #[arg(long)]
-    eval_each_epoch: bool,
-    /// Stop after so many validations in a row that were no better than the best [default: never]
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    patience: Option<usize>,
-    /// Write no page RUN/index.html
-    #[arg(long)]
-    no_html: bool,
-    /// Write no event files RUN/tensorboard
-    #[arg(long)]
-    no_tensorboard: bool,
-}
-
 impl SettingArgs {
     /// How long to train, where it was said.
     pub(super) fn length(&self) -> Option<Length> {
-        let CourseArgs { epochs, steps, .. } = self.course;
-        steps.map(Length::Steps).or(epochs.map(Length::Epochs))
+        self.course.length()
     }
 
-    pub(super) fn config(&self) -> Result<TrainConfig> {
-        let (course, checks) = (&self.course, &self.checks);
-        let base = TrainConfig::new(self.tokens.level);
-        let decay = course.lr_decay.map(|gamma| EpochDecay {
-            after: course.lr_decay_after,
-            every: course.lr_decay_every,
+    pub(super) fn config(&self) -> TrainConfig {
+        let rows = &self.rows;
+        let mut config = TrainConfig::new(self.tokens.level);
+        self.course.apply(&mut config);
+        config.tokenizer = self.tokens.config(config.tokenizer);
+        config.shared = (config.shared || self.tokens.shared) && !self.tokens.separate;
+        config.model = self.model.config(&config.model);
+        config.init_range = (!self.model.torch_init).then_some(self.model.init_range);
+        config.loss.coverage = self.model.coverage_loss.unwrap_or(0.0);
+        config.decay = rows.lr_decay.map(|gamma| EpochDecay {
+            after: rows.lr_decay_after,
+            every: rows.lr_decay_every,
             gamma,
         });
-        Ok(TrainConfig {
-            tokenizer: self.tokens.config(base.tokenizer.clone()),
-            shared: (base.shared || self.tokens.shared) && !self.tokens.separate,
-            model: self.model.config(&base.model),
-            init_range: (!self.model.torch_init).then_some(self.model.init_range),
-            batch: course.batch,
-            length: self.length().unwrap_or(base.length),
-            learning_rate: course.lr,
-            anneal: course.schedule,
-            decay,
-            optimizer: course.optimizer,
-            weight_decay: course.weight_decay,
-            clip: course.clip,
-            loss: LossConfig {
-                label_smoothing: course.label_smoothing,
-                coverage: self.model.coverage_loss.unwrap_or(0.0),
-            },
-            teacher_forcing: course.teacher_forcing,
-            valid_rows: checks.valid_rows,
-            max_source: course.max_source,
-            max_target: course.max_target,
-            eval_every: checks.eval_every,
-            eval_each_epoch: checks.eval_each_epoch,
-            patience: checks.patience,
-            seed: self.seed,
-            report: ReportOptions { html: !checks.no_html, tensorboard: !checks.no_tensorboard },
-            ..base
-        })
+        config.teacher_forcing = rows.teacher_forcing;
+        (config.max_source, config.max_target) = (rows.max_source, rows.max_target);
+        config
     }
 }
 

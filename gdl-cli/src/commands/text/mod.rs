@@ -10,9 +10,10 @@ mod qa;
 mod report;
 mod sampling;
 mod train;
+mod training;
 
 pub(super) use sampling::SamplingArgs;
-pub(super) use train::TrainingBar;
+pub(super) use training::{COURSE, Course, CourseArgs, TrainingBar};
 
 use super::{Context, Kind};
 use anyhow::Result;

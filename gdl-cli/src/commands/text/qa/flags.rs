@@ -1,15 +1,14 @@
 //! The flags of `gdl text qa train`, and the settings they come to.
 
-use crate::commands::values;
+use crate::commands::{text::CourseArgs, values};
 use clap::Args;
 use gdl_seq2seq::{Attention, Cell};
+use gdl_text::Length;
 use gdl_text::qa::{Kind, TrainConfig, VectorsConfig};
-use gdl_text::{Anneal, Length, OptimizerKind};
-use gdl_train::report::ReportOptions;
 use std::path::PathBuf;
 
 /// The settings' flags by name, which a run that goes on has already.
-pub(super) const SETTINGS: [&str; 33] = [
+pub(super) const SETTINGS: [&str; 19] = [
     "preset",
     "vectors",
     "freeze_vectors",
@@ -27,22 +26,8 @@ pub(super) const SETTINGS: [&str; 33] = [
     "dropout",
     "init_range",
     "torch_init",
-    "batch",
-    "optimizer",
-    "lr",
-    "schedule",
-    "weight_decay",
-    "clip",
-    "label_smoothing",
     "max_passage",
     "max_question",
-    "valid_rows",
-    "eval_every",
-    "eval_each_epoch",
-    "patience",
-    "no_html",
-    "no_tensorboard",
-    "seed",
 ];
 
 /// What is trained, and how.
@@ -59,10 +44,7 @@ pub(super) struct SettingArgs {
     #[command(flatten)]
     course: CourseArgs,
     #[command(flatten)]
-    checks: CheckArgs,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    lengths: LengthArgs,
 }
 
 #[derive(Debug, Args)]
@@ -125,35 +107,7 @@ struct ModelArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Course")]
-struct CourseArgs {
-    /// Questions in a step
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = values::count)]
-    batch: usize,
-    /// Passes over the questions, counted from the first ever [default: 10]
-    #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "steps")]
-    epochs: Option<usize>,
-    /// Optimizer steps, instead of --epochs, counted from the first ever
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    steps: Option<usize>,
-    /// What changes the weights
-    #[arg(long, value_name = "NAME", default_value = "adam",
-        value_parser = values::named::<OptimizerKind>(&["adam", "rms-prop", "sgd"]))]
-    optimizer: OptimizerKind,
-    /// Learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 0.001, value_parser = values::positive)]
-    lr: f64,
-    /// How it falls over the whole training [default: constant of the book's, linear of pointer]
-    #[arg(long, value_name = "HOW", value_parser = values::named::<Anneal>(&["constant", "linear", "cosine"]))]
-    schedule: Option<Anneal>,
-    /// Weight decay
-    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = values::non_negative)]
-    weight_decay: f64,
-    /// Largest norm of the gradient
-    #[arg(long, value_name = "NORM", default_value_t = 5.0, value_parser = values::positive)]
-    clip: f64,
-    /// Probability that is taken from the right word of a question and spread over all
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = values::fraction)]
-    label_smoothing: f64,
+struct LengthArgs {
     /// Leave questions out whose passage has more words [default: none]
     #[arg(long, value_name = "N", value_parser = values::count)]
     max_passage: Option<usize>,
@@ -162,38 +116,14 @@ struct CourseArgs {
     max_question: Option<usize>,
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Validation and records")]
-struct CheckArgs {
-    /// Rows at the end of STORIES that are kept for validation [default: a twentieth, at most 1000]
-    #[arg(long, value_name = "N")]
-    valid_rows: Option<usize>,
-    /// Steps between two validations, each followed by a checkpoint; 0 for one at the end alone
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    eval_every: usize,
-    /// Validate after each pass over the questions too
-    #[arg(long)]
-    eval_each_epoch: bool,
-    /// Stop after so many validations in a row that were no better than the best [default: never]
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    patience: Option<usize>,
-    /// Write no page RUN/index.html
-    #[arg(long)]
-    no_html: bool,
-    /// Write no event files RUN/tensorboard
-    #[arg(long)]
-    no_tensorboard: bool,
-}
-
 impl SettingArgs {
     /// How long to train, where it was said.
     pub(super) fn length(&self) -> Option<Length> {
-        let CourseArgs { epochs, steps, .. } = self.course;
-        steps.map(Length::Steps).or(epochs.map(Length::Epochs))
+        self.course.length()
     }
 
     pub(super) fn config(&self) -> TrainConfig {
-        let Self { words, course, checks, .. } = self;
+        let Self { words, lengths, .. } = self;
         let mut config = match self.preset {
             Kind::Book => TrainConfig::book(),
             Kind::Pointer => TrainConfig::pointer(),
@@ -206,21 +136,8 @@ impl SettingArgs {
         training.tokenizer.lowercase = lowercase;
         training.tokenizer.min_count = words.min_count.unwrap_or(training.tokenizer.min_count);
         training.tokenizer.max_vocab = words.max_vocab;
-        training.batch = course.batch;
-        training.length = self.length().unwrap_or(training.length);
-        training.learning_rate = course.lr;
-        training.anneal = course.schedule.unwrap_or(training.anneal);
-        training.optimizer = course.optimizer;
-        training.weight_decay = course.weight_decay;
-        training.clip = course.clip;
-        training.loss.label_smoothing = course.label_smoothing;
-        (training.max_source, training.max_target) = (course.max_passage, course.max_question);
-        training.valid_rows = checks.valid_rows;
-        training.eval_every = checks.eval_every;
-        training.eval_each_epoch = checks.eval_each_epoch;
-        training.patience = checks.patience;
-        training.report = ReportOptions { html: !checks.no_html, tensorboard: !checks.no_tensorboard };
-        training.seed = self.seed;
+        (training.max_source, training.max_target) = (lengths.max_passage, lengths.max_question);
+        self.course.apply(training);
         config
     }
 }

@@ -1,9 +1,9 @@
 //! `gdl text qa train`.
 
 use super::{data, data::questions, flags::SettingArgs};
-use crate::{
-    commands::{Context, Kind, RunPlace, text::TrainingBar},
-    interrupt::{Interrupt, Interrupted},
+use crate::commands::{
+    Context, Kind, RunPlace,
+    text::{COURSE, Course},
 };
 use anyhow::Result;
 use clap::Args;
@@ -28,7 +28,7 @@ pub(crate) struct TrainArgs {
     valid: Option<String>,
     /// Go on from the last checkpoint of the run in --out, with the settings that it was begun with; --steps or --epochs
     /// may name a new end
-    #[arg(long, conflicts_with_all = super::flags::SETTINGS)]
+    #[arg(long, conflicts_with_all = super::flags::SETTINGS.iter().chain(&COURSE).copied())]
     resume: bool,
     /// Steps between two samples of what the model asks about validation passages, in RUN/samples and on the page; 0 for none
     #[arg(long, value_name = "N", default_value_t = 500)]
@@ -42,9 +42,15 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let place = RunPlace::look(&args.out);
     let (mut trainer, run) = if args.resume { go_on(args, context)? } else { begin(args, context)? };
     let out = args.out.display();
-    if trainer.steps_left() == 0 {
-        let done = trainer.steps_done();
-        say.say(format_args!("{out}: all {done} steps are done; --steps or --epochs names a later end"));
+    let course = Course {
+        context,
+        place: &place,
+        out: &args.out,
+        total: trainer.steps_done() + trainer.steps_left(),
+        again: format!("gdl text qa train {} --out {out} --resume", args.stories),
+        next: format!("gdl text qa ask {out} reads passages, a line each"),
+    };
+    if course.is_over(trainer.steps_done()) {
         return Ok(());
     }
     say.detail(format_args!("{:#?}", trainer.config()));
@@ -61,29 +67,7 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         say.say(format_args!("{known} of {all} words begin with vectors of the file, the others are drawn"));
     }
     trainer.sample_every(args.sample_every);
-    let mut bar = TrainingBar::new(context, "train", trainer.steps_done() + trainer.steps_left());
-    let interrupt = Interrupt::watch(say);
-    let trained = trainer.run(Some(&run), |event| {
-        bar.show(event);
-        interrupt.flow()
-    });
-    bar.progress.finish();
-    let summary = place.unless_saved(trained)?;
-    if summary.stopped && trainer.steps_left() > 0 {
-        let (stories, step, total) = (&args.stories, summary.steps, summary.steps + trainer.steps_left());
-        let message =
-            format!("at step {step} of {total}: gdl text qa train {stories} --out {out} --resume goes on");
-        return Err(Interrupted(message).into());
-    }
-    let best = summary
-        .best
-        .map_or(String::new(), |(step, loss)| format!(", best validation loss {loss:.4} after step {step}"));
-    let why = if summary.out_of_patience { " (no better since then)" } else { "" };
-    say.say(format_args!(
-        "{out}: {} steps in {:.0} s{best}{why}; gdl text qa ask {out} reads passages, a line each",
-        summary.steps, summary.seconds
-    ));
-    Ok(())
+    course.run(|observe| trainer.run(Some(&run), observe))
 }
 
 fn begin(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {

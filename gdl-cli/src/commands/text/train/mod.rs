@@ -7,16 +7,13 @@ use super::{
     CorpusArgs,
     corpus::corpus as corpus_at,
     load,
+    training::Course,
 };
-use crate::{
-    console::UsageError,
-    interrupt::{Interrupt, Interrupted},
-    progress::Progress,
-};
+use crate::console::UsageError;
 use anyhow::Result;
 use clap::Args;
 use flags::{COURSE, MODEL, SettingArgs};
-use gdl_text::{Corpus, CorpusConfig, Event, GenerateConfig, RunConfig, TrainConfig, Trainer};
+use gdl_text::{Corpus, CorpusConfig, GenerateConfig, RunConfig, TrainConfig, Trainer};
 use gdl_train::{OnExisting, RunDir};
 use std::path::{Path, PathBuf};
 
@@ -57,11 +54,15 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
     let place = RunPlace::look(&args.out);
     let (mut trainer, run) = if args.resume { go_on(args, context)? } else { begin(args, context)? };
     let out = args.out.display();
-    if trainer.steps_left() == 0 {
-        say.say(format_args!(
-            "{out}: all {} steps are done; --steps or --epochs names a later end",
-            trainer.steps_done()
-        ));
+    let course = Course {
+        context,
+        place: &place,
+        out: &args.out,
+        total: trainer.steps_done() + trainer.steps_left(),
+        again: format!("gdl text train {} --out {out} --resume", args.corpus),
+        next: format!("gdl text generate {out} --temperature 0.6"),
+    };
+    if course.is_over(trainer.steps_done()) {
         return Ok(());
     }
     say.detail(format_args!("{:#?}", trainer.config()));
@@ -72,29 +73,7 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
         trainer.steps_per_epoch()
     ));
     trainer.sample_every(args.sample_every, GenerateConfig { length: SAMPLE, ..GenerateConfig::default() });
-    let mut bar = TrainingBar::new(context, "train", trainer.steps_done() + trainer.steps_left());
-    let interrupt = Interrupt::watch(say);
-    let trained = trainer.run(Some(&run), |event| {
-        bar.show(event);
-        interrupt.flow()
-    });
-    bar.progress.finish();
-    let summary = place.unless_saved(trained)?;
-    if summary.stopped && trainer.steps_left() > 0 {
-        let (corpus, step, total) = (&args.corpus, summary.steps, summary.steps + trainer.steps_left());
-        let message =
-            format!("at step {step} of {total}: gdl text train {corpus} --out {out} --resume goes on");
-        return Err(Interrupted(message).into());
-    }
-    let best = summary
-        .best
-        .map_or(String::new(), |(step, loss)| format!(", best validation loss {loss:.4} after step {step}"));
-    let why = if summary.out_of_patience { " (no better since then)" } else { "" };
-    say.say(format_args!(
-        "{out}: {} steps in {:.0} s{best}{why}; gdl text generate {out} --temperature 0.6",
-        summary.steps, summary.seconds
-    ));
-    Ok(())
+    course.run(|observe| trainer.run(Some(&run), observe))
 }
 
 fn begin(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
@@ -160,38 +139,4 @@ fn begin_from(run: &Path, corpus: &Corpus, config: TrainConfig, context: &Contex
             .say(format_args!("{run}: does not know these characters of the text: {named:?}{more}"));
     }
     Ok(trainer)
-}
-
-/// The bar of a training, with its loss and its rate.
-#[derive(Debug)]
-pub(crate) struct TrainingBar {
-    pub(crate) progress: Progress,
-}
-
-impl TrainingBar {
-    /// For a training of so many steps.
-    pub(crate) fn new(context: &Context, name: &str, total: usize) -> Self {
-        Self { progress: Progress::new(context.verbosity, name, total as u64) }
-    }
-
-    /// Shows what has happened.
-    pub(crate) fn show(&mut self, event: &Event) {
-        match event {
-            Event::Step { report, tokens_per_second, .. } => self.progress.at(
-                report.step as u64,
-                format!(
-                    "loss {:.3} perplexity {:.2} bits/char {:.3}  {tokens_per_second:.0} tokens/s",
-                    report.loss, report.perplexity, report.bits_per_char
-                ),
-            ),
-            Event::Validation { step, report, best } => self.progress.println(format!(
-                "step {step}: validation loss {:.4}, perplexity {:.3}, bits/char {:.4}{}",
-                report.loss,
-                report.perplexity,
-                report.bits_per_char,
-                if *best { "" } else { " (not the best)" }
-            )),
-            _ => {}
-        }
-    }
 }
