@@ -1,10 +1,10 @@
 use super::{Questions, TrainConfig, Trainer};
-use crate::checkpoint::{check_kind, optimizer_name, tokenizer_path};
+use crate::checkpoint::{check_kind, tokenizer_path};
 use crate::seq2seq::PairsMark;
-use crate::seq2seq::checkpoint::Progress;
+use crate::seq2seq::descent::Progress;
 use crate::{Error, Length, Result};
 use candle_core::Device;
-use gdl_train::{Checkpoint, OnExisting, RunDir};
+use gdl_train::{OnExisting, RunDir};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -64,13 +64,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
     pub fn save(&self, run: &RunDir) -> Result<()> {
-        let training = &self.config.training;
-        let progress =
-            Progress { length: training.length, dropout: self.rng.state(), judged: self.judged.clone() };
-        let checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
-            .with_optimizer(optimizer_name(training.optimizer), &*self.optimizer)?
-            .with_state(&progress)?;
-        Ok(run.save_checkpoint(&checkpoint)?)
+        self.descent.save(run, &self.config.training)
     }
 
     /// Goes on from a run's checkpoint, with the questions it began with; `length` replaces how long it was to train.
@@ -105,12 +99,7 @@ impl Trainer {
         qa.training.length = length.unwrap_or(progress.length);
 
         let mut trainer = Self::with_sides(questions, valid, sides, qa, device)?;
-        trainer.store.load_tensors(&run.weights_path().display().to_string(), &checkpoint.weights)?;
-        let name = optimizer_name(trainer.config.training.optimizer);
-        checkpoint.restore_optimizer(name, &mut *trainer.optimizer)?;
-        trainer.rng.set_state(&progress.dropout)?;
-        trainer.step = checkpoint.step as usize;
-        trainer.judged = progress.judged;
+        trainer.descent.restore(run, &checkpoint, progress, &trainer.config.training)?;
         Ok(trainer)
     }
 }

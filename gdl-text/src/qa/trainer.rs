@@ -4,24 +4,22 @@ use super::{AskConfig, Kind, Losses, Model, Network, Question, Questions, TrainC
 use crate::eval::bits_per_char;
 use crate::run::{self, Checks, Training};
 use crate::seq2seq::codec::Codec;
+use crate::seq2seq::descent::{Descent, dropout_rng, scalar};
 use crate::seq2seq::examples::Sides;
 use crate::seq2seq::pairs::held_back;
-use crate::seq2seq::trainer::{fitted, start_within};
+use crate::seq2seq::trainer::fitted;
 use crate::seq2seq::{PairsMark, TrainConfig as Course};
-use crate::trainer::{Judged, optimizer};
-use crate::{Error, EvalReport, Event, Length, Result, RunSummary, StepReport, Tokenizer};
-use candle_core::{DType, Device, Tensor, Var};
+use crate::{Error, EvalReport, Event, Result, RunSummary, StepReport, Tokenizer};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use gdl_seq2seq::{LossConfig, Seq2SeqConfig};
-use gdl_train::report::{Chart, Outline, RunLog, Sample};
-use gdl_train::{Optimizer, ParamStore, RunDir, SharedRng, Tensors, clip_grad_norm};
+use gdl_train::report::{Chart, Outline, RunLog};
+use gdl_train::{ParamStore, RunDir};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
 /// Passages shown as samples.
 const SHOWN: usize = 4;
-/// Samples are files with this extension.
-const EXTENSION: &str = "txt";
 
 /// Trains a [`Model`] on questions: to mark their answers, and to write them, given the right answer and the right words before each.
 ///
@@ -50,13 +48,7 @@ pub struct Trainer {
     pub(super) sides: Sides,
     pub(super) mark: PairsMark,
     pub(super) valid_mark: Option<PairsMark>,
-    pub(super) store: ParamStore,
-    pub(super) optimizer: Box<dyn Optimizer>,
-    pub(super) rng: SharedRng,
-    pub(super) step: usize,
-    pub(super) judged: Judged,
-    device: Device,
-    vars: Vec<(String, Var)>,
+    pub(super) descent: Descent,
     network: Network,
     /// The same weights without a graph, for validation and samples.
     view: Network,
@@ -65,10 +57,6 @@ pub struct Trainer {
     /// Validation questions as they are, some of them, to show what is made of them.
     shown: Vec<Question>,
     left_out: usize,
-    /// The pass that the batches are of, and they.
-    pass: (usize, Vec<Vec<usize>>),
-    sample_every: usize,
-    total: usize,
     known: Option<usize>,
 }
 
@@ -165,47 +153,30 @@ impl Trainer {
         if config.vectors.as_ref().is_some_and(|vectors| vectors.freeze) {
             tables(config.kind).iter().for_each(|table| store.freeze(table));
         }
-        let rng = SharedRng::from(gdl_train::Rng::stream(training.seed, "dropout"));
+        let rng = dropout_rng(training.seed);
         let network = Network::new(&config, store.vb())?.with_rng(&rng);
-        if let Some(range) = training.init_range {
-            start_within(range, &store, training.seed)?;
-        }
-        let vars = store.trainable();
         let plain = VarBuilder::from_tensors(store.tensors().into_iter().collect(), DType::F32, device);
         let view = Network::new(&config, plain)?;
-        let total = match training.length {
-            Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs.saturating_mul(train.len().div_ceil(training.batch)),
-        };
         Ok(Self {
-            optimizer: optimizer(training.optimizer, training.learning_rate, training.weight_decay, &vars)?,
             mark: questions.mark(),
             valid_mark: valid.map(Questions::mark),
             shown: valid_rows.iter().take(SHOWN).cloned().collect(),
             valid: (valid_examples.len() > 0).then_some(valid_examples),
-            device: device.clone(),
-            judged: Judged::default(),
-            step: 0,
-            pass: (0, Vec::new()),
-            sample_every: 0,
+            descent: Descent::new(training, train.len(), store, rng, device)?,
             known: None,
             config,
             sides,
-            store,
-            rng,
-            vars,
             network,
             view,
             train,
             left_out,
-            total,
         })
     }
 
     /// Sets the vectors of the words that there are some of; the others stay as they were drawn.
     fn begin_with(&mut self, vectors: &Vectors) -> Result<()> {
         let codec = &self.sides.target;
-        let (mut known, vars) = (0, self.store.vars());
+        let (mut known, vars) = (0, self.descent.store.vars());
         for name in tables(self.config.kind) {
             let Some(table) = vars.get(*name) else { continue };
             let mut rows = table.to_vec2::<f32>()?;
@@ -229,42 +200,16 @@ impl Trainer {
     /// [`Error::Diverged`] when the loss is not finite; then nothing has changed. [`Error::Train`] when a gradient is
     /// not.
     pub fn step(&mut self) -> Result<StepReport> {
-        let batches = self.steps_per_epoch();
-        let training = &self.config.training;
-        let (epoch, place) = (self.step / batches + 1, self.step % batches);
-        if self.pass.0 != epoch {
-            self.pass = (epoch, self.train.texts.batches(training.batch, training.seed, epoch));
-        }
+        let Self { descent, config, network, train, .. } = self;
+        let training = &config.training;
+        let rows = descent.rows(&train.texts, training);
         let Batch { passages, tags, questions, tokens } =
-            self.train.batch(&self.pass.1[place], &training.model, &self.device)?;
-        let own = 1.0 - training.teacher_forcing.probability(self.step, self.total);
-        let questions = self.network.scheduled(&passages, &tags, &questions, own, &self.rng)?;
-        let forward = self.network.forward_t(&passages, &tags, &questions, true)?;
-        let losses = self.network.losses(&forward, &passages, &tags, &questions, &training.loss)?;
-        let loss = losses.sum()?;
-        let [value, asked] = [&loss, &losses.questions].map(scalar);
-        let (value, asked) = (value?, asked?);
-        if !value.is_finite() {
-            return Err(Error::Diverged { step: self.step + 1, loss: value });
-        }
-        let learning_rate = training.rate(self.step, epoch, self.total);
-        let mut grads = loss.backward()?;
-        let grad_norm = clip_grad_norm(&self.vars, &mut grads, training.clip)?;
-        self.optimizer.set_learning_rate(learning_rate);
-        self.optimizer.step(&grads)?;
-        self.step += 1;
-        let texts = &self.train.texts;
-        Ok(StepReport {
-            step: self.step,
-            epoch,
-            loss: value,
-            perplexity: asked.exp(),
-            bits_per_char: bits_per_char(asked, texts.target_tokens(), texts.chars),
-            grad_norm,
-            learning_rate,
-            tokens,
-            ends_pass: place + 1 == batches,
-        })
+            train.batch(&rows, &training.model, &descent.device)?;
+        let own = descent.own(training);
+        let questions = network.scheduled(&passages, &tags, &questions, own, &descent.rng)?;
+        let forward = network.forward_t(&passages, &tags, &questions, true)?;
+        let losses = network.losses(&forward, &passages, &tags, &questions, &training.loss)?;
+        descent.down(&losses.sum()?, &losses.questions, tokens, &train.texts, training)
     }
 
     /// The losses on the validation questions, given the right answers and the right words before each; none when there are none. The loss
@@ -300,7 +245,7 @@ impl Trainer {
 
     /// Writes what it makes of a few validation passages after every so many steps of [`run`](Self::run); 0 means never.
     pub fn sample_every(&mut self, steps: usize) {
-        self.sample_every = steps;
+        self.descent.sample_every = steps;
     }
 
     /// The settings, with the model's vocabulary.
@@ -310,7 +255,7 @@ impl Trainer {
 
     /// The weights.
     pub fn store(&self) -> &ParamStore {
-        &self.store
+        &self.descent.store
     }
 
     /// Questions that are trained on, those that are validated on, and those left out for their length.
@@ -325,17 +270,17 @@ impl Trainer {
 
     /// Steps done.
     pub fn steps_done(&self) -> usize {
-        self.step
+        self.descent.step
     }
 
     /// Steps still to do.
     pub fn steps_left(&self) -> usize {
-        self.total.saturating_sub(self.step)
+        self.descent.steps_left()
     }
 
     /// Steps in one pass over the questions.
     pub fn steps_per_epoch(&self) -> usize {
-        self.train.len().div_ceil(self.config.training.batch).max(1)
+        self.descent.steps_per_pass()
     }
 
     pub(super) fn longest_passage(&self) -> usize {
@@ -364,10 +309,6 @@ fn given(config: &VectorsConfig, codec: &Codec) -> Result<Vectors> {
         return Err(Error::setting("vectors", message));
     }
     Ok(vectors)
-}
-
-fn scalar(x: &Tensor) -> Result<f64> {
-    Ok(x.to_dtype(DType::F64)?.to_scalar::<f64>()?)
 }
 
 /// How likely answers and questions are.
@@ -422,8 +363,7 @@ impl Training for Trainer {
     }
 
     fn checks(&self) -> Checks {
-        let Course { eval_every, eval_each_epoch, .. } = self.config.training;
-        Checks { eval_every, eval_each_epoch, sample_every: self.sample_every }
+        self.descent.checks(&self.config.training)
     }
 
     fn validate(&self) -> Result<Option<EvalReport>> {
@@ -431,15 +371,15 @@ impl Training for Trainer {
     }
 
     fn judge(&mut self, loss: f64) -> Result<bool> {
-        Ok(self.judged.judge(self.step, loss))
+        Ok(self.descent.judge(loss))
     }
 
     fn is_out_of_patience(&self) -> bool {
-        self.judged.is_out_of_patience(self.config.training.patience)
+        self.descent.judged.is_out_of_patience(self.config.training.patience)
     }
 
     fn best(&self) -> Option<(usize, f64)> {
-        self.judged.best
+        self.descent.judged.best
     }
 
     fn sample(&self) -> Result<String> {
@@ -475,11 +415,7 @@ impl Training for Trainer {
             ],
             columns: Vec::new(),
         };
-        let report = self.config.training.report;
-        let mut log = RunLog::open(run, outline, report, &self.device, self.step as u64)?;
-        log.recall_samples(EXTENSION, |path| Some(Sample::Text(std::fs::read_to_string(path).ok()?)))?;
-        log.start(self.total as u64);
-        Ok(log)
+        self.descent.open_log(run, outline, &self.config.training)
     }
 
     fn save(&self, run: &RunDir) -> Result<()> {
@@ -487,7 +423,6 @@ impl Training for Trainer {
     }
 
     fn save_best(&self, run: &RunDir) -> Result<()> {
-        let weights: Tensors = self.store.tensors();
-        self.judged.save_best(run, &weights)
+        self.descent.save_best(run)
     }
 }

@@ -1,12 +1,12 @@
 use super::codec::Codec;
+use super::descent::Progress;
 use super::examples::Sides;
 use super::trainer::fitted;
 use super::{Pairs, PairsMark, TrainConfig, Trainer};
-use crate::checkpoint::{optimizer_name, tokenizer_path};
-use crate::trainer::Judged;
+use crate::checkpoint::tokenizer_path;
 use crate::{Error, Length, Result, Tokenizer};
 use candle_core::Device;
-use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
+use gdl_train::{OnExisting, RunDir};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -69,15 +69,6 @@ impl TrainConfig {
     }
 }
 
-/// What a checkpoint holds besides tensors.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Progress {
-    pub(crate) length: Length,
-    pub(crate) dropout: RngState,
-    pub(crate) judged: Judged,
-}
-
 /// The source's tokenizer, where it is not the target's too.
 fn source_path(run: &Path) -> PathBuf {
     run.join("source-tokenizer.json")
@@ -132,12 +123,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
     pub fn save(&self, run: &RunDir) -> Result<()> {
-        let progress =
-            Progress { length: self.config.length, dropout: self.rng.state(), judged: self.judged.clone() };
-        let checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
-            .with_optimizer(optimizer_name(self.config.optimizer), &*self.optimizer)?
-            .with_state(&progress)?;
-        Ok(run.save_checkpoint(&checkpoint)?)
+        self.descent.save(run, &self.config)
     }
 
     /// Goes on from a run's checkpoint, with the pairs it began with; `length` replaces how long it was to train.
@@ -172,11 +158,7 @@ impl Trainer {
         let train = TrainConfig { length: length.unwrap_or(progress.length), ..config.seq2seq };
 
         let mut trainer = Self::with_sides(pairs, valid, sides, train, device)?;
-        trainer.store.load_tensors(&run.weights_path().display().to_string(), &checkpoint.weights)?;
-        checkpoint.restore_optimizer(optimizer_name(trainer.config.optimizer), &mut *trainer.optimizer)?;
-        trainer.rng.set_state(&progress.dropout)?;
-        trainer.step = checkpoint.step as usize;
-        trainer.judged = progress.judged;
+        trainer.descent.restore(run, &checkpoint, progress, &trainer.config)?;
         Ok(trainer)
     }
 }

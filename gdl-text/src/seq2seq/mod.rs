@@ -28,6 +28,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod codec;
 mod config;
+pub(crate) mod descent;
 pub(crate) mod examples;
 mod model;
 pub(crate) mod pairs;

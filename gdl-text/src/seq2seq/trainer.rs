@@ -1,22 +1,20 @@
 use super::codec::{BOS, Codec, EOS, PAD};
+use super::descent::{Descent, dropout_rng, scalar};
 use super::examples::{Examples, Sides};
 use super::pairs::held_back;
 use super::{Model, Pairs, PairsMark, TrainConfig, WriteConfig};
 use crate::eval::bits_per_char;
 use crate::run::{self, Checks, Training};
-use crate::trainer::{Judged, optimizer};
-use crate::{Error, EvalReport, Event, Length, Level, Result, RunSummary, StepReport, Tokenizer};
-use candle_core::{DType, Device, Var};
+use crate::{Error, EvalReport, Event, Level, Result, RunSummary, StepReport, Tokenizer};
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use gdl_seq2seq::{LossConfig, Seq2Seq, Seq2SeqConfig};
-use gdl_train::report::{Chart, Outline, RunLog, Sample};
-use gdl_train::{Optimizer, ParamStore, RunDir, SharedRng, Tensors, clip_grad_norm};
+use gdl_train::report::{Chart, Outline, RunLog};
+use gdl_train::{ParamStore, RunDir};
 use std::ops::ControlFlow;
 
 /// Pairs shown as samples.
 const SHOWN: usize = 8;
-/// Samples are files with this extension.
-const EXTENSION: &str = "txt";
 
 /// Trains a [`Model`] on pairs, teacher-forced.
 ///
@@ -44,13 +42,7 @@ pub struct Trainer {
     pub(crate) sides: Sides,
     pub(crate) mark: PairsMark,
     pub(crate) valid_mark: Option<PairsMark>,
-    pub(crate) store: ParamStore,
-    pub(crate) optimizer: Box<dyn Optimizer>,
-    pub(crate) rng: SharedRng,
-    pub(crate) step: usize,
-    pub(crate) device: Device,
-    pub(crate) judged: Judged,
-    vars: Vec<(String, Var)>,
+    pub(super) descent: Descent,
     model: Seq2Seq,
     /// The same weights without a graph, for validation and samples.
     view: Seq2Seq,
@@ -59,10 +51,6 @@ pub struct Trainer {
     /// Validation pairs as they are, some of them, to show what is made of them.
     shown: Vec<(String, String)>,
     left_out: usize,
-    /// The pass that the batches are of, and they.
-    pass: (usize, Vec<Vec<usize>>),
-    sample_every: usize,
-    total: usize,
 }
 
 /// The tokenizers of both sides, made from what is trained on.
@@ -151,40 +139,22 @@ impl Trainer {
         valid_examples.keep(None, None);
 
         let store = ParamStore::new(DType::F32, device, config.seed);
-        let rng = SharedRng::from(gdl_train::Rng::stream(config.seed, "dropout"));
+        let rng = dropout_rng(config.seed);
         let model = Seq2Seq::new(&config.model, store.vb())?.with_rng(rng.clone());
-        if let Some(range) = config.init_range {
-            start_within(range, &store, config.seed)?;
-        }
-        let vars = store.trainable();
         let frozen = VarBuilder::from_tensors(store.tensors().into_iter().collect(), DType::F32, device);
         let view = Seq2Seq::new(&config.model, frozen)?;
-        let batches = train.len().div_ceil(config.batch);
-        let total = match config.length {
-            Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs.saturating_mul(batches),
-        };
         Ok(Self {
-            optimizer: optimizer(config.optimizer, config.learning_rate, config.weight_decay, &vars)?,
             mark: pairs.mark(),
             valid_mark: valid.map(Pairs::mark),
             shown: valid_rows.iter().take(SHOWN).cloned().collect(),
             valid: (valid_examples.len() > 0).then_some(valid_examples),
-            device: device.clone(),
-            judged: Judged::default(),
-            step: 0,
-            pass: (0, Vec::new()),
-            sample_every: 0,
+            descent: Descent::new(&config, train.len(), store, rng, device)?,
             config,
             sides,
-            store,
-            rng,
-            vars,
             model,
             view,
             train,
             left_out,
-            total,
         })
     }
 
@@ -194,40 +164,17 @@ impl Trainer {
     /// [`Error::Diverged`] when the loss is not finite; then nothing has changed. [`Error::Train`] when a gradient is
     /// not.
     pub fn step(&mut self) -> Result<StepReport> {
-        let batches = self.steps_per_epoch();
-        let (epoch, place) = (self.step / batches + 1, self.step % batches);
-        if self.pass.0 != epoch {
-            self.pass = (epoch, self.train.batches(self.config.batch, self.config.seed, epoch));
-        }
-        let batch = self.train.batch(&self.pass.1[place], &self.config.model, &self.device)?;
-        let own = 1.0 - self.config.teacher_forcing.probability(self.step, self.total);
+        let Self { descent, config, model, train, .. } = self;
+        let rows = descent.rows(train, config);
+        let batch = train.batch(&rows, &config.model, &descent.device)?;
+        let own = descent.own(config);
         let targets = match own > 0.0 {
-            true => self.model.scheduled_sampling(&batch.sources, &batch.targets, own, &self.rng)?,
+            true => model.scheduled_sampling(&batch.sources, &batch.targets, own, &descent.rng)?,
             false => batch.targets,
         };
-        let decoded = self.model.forward_t(&batch.sources, &targets, true)?;
-        let loss = self.model.loss(&decoded, &batch.sources, &targets, &self.config.loss)?;
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        if !value.is_finite() {
-            return Err(Error::Diverged { step: self.step + 1, loss: value });
-        }
-        let learning_rate = self.config.rate(self.step, epoch, self.total);
-        let mut grads = loss.backward()?;
-        let grad_norm = clip_grad_norm(&self.vars, &mut grads, self.config.clip)?;
-        self.optimizer.set_learning_rate(learning_rate);
-        self.optimizer.step(&grads)?;
-        self.step += 1;
-        Ok(StepReport {
-            step: self.step,
-            epoch,
-            loss: value,
-            perplexity: value.exp(),
-            bits_per_char: bits_per_char(value, self.train.target_tokens(), self.train.chars),
-            grad_norm,
-            learning_rate,
-            tokens: batch.tokens,
-            ends_pass: place + 1 == batches,
-        })
+        let decoded = model.forward_t(&batch.sources, &targets, true)?;
+        let loss = model.loss(&decoded, &batch.sources, &targets, &config.loss)?;
+        descent.down(&loss, &loss, batch.tokens, train, config)
     }
 
     /// The loss on the validation pairs, each target token given the right ones before it; none when there are none.
@@ -235,13 +182,13 @@ impl Trainer {
     /// # Errors
     /// When a tensor operation fails.
     pub fn validate(&self) -> Result<Option<EvalReport>> {
-        self.valid.as_ref().map(|valid| likelihood(&self.view, valid, &self.device)).transpose()
+        self.valid.as_ref().map(|valid| likelihood(&self.view, valid, &self.descent.device)).transpose()
     }
 
     /// The model as it stands. It shares its weights with the training, and goes on changing with it.
     pub fn model(&self) -> Model {
         let longest = self.longest_source();
-        Model::of(self.config.clone(), self.sides.clone(), self.view.clone(), longest, &self.device)
+        Model::of(self.config.clone(), self.sides.clone(), self.view.clone(), longest, &self.descent.device)
     }
 
     /// Trains to the end of the configured length, or until `observe` stops it.
@@ -261,7 +208,7 @@ impl Trainer {
 
     /// Writes what it makes of a few validation pairs after every so many steps of [`run`](Self::run); 0 means never.
     pub fn sample_every(&mut self, steps: usize) {
-        self.sample_every = steps;
+        self.descent.sample_every = steps;
     }
 
     /// The settings, with the model's vocabularies.
@@ -271,7 +218,7 @@ impl Trainer {
 
     /// The weights.
     pub fn store(&self) -> &ParamStore {
-        &self.store
+        &self.descent.store
     }
 
     /// Pairs that are trained on, those that are validated on, and those left out for their length.
@@ -281,31 +228,22 @@ impl Trainer {
 
     /// Steps done.
     pub fn steps_done(&self) -> usize {
-        self.step
+        self.descent.step
     }
 
     /// Steps still to do.
     pub fn steps_left(&self) -> usize {
-        self.total.saturating_sub(self.step)
+        self.descent.steps_left()
     }
 
     /// Steps in one pass over the pairs.
     pub fn steps_per_epoch(&self) -> usize {
-        self.train.len().div_ceil(self.config.batch).max(1)
+        self.descent.steps_per_pass()
     }
 
     pub(crate) fn longest_source(&self) -> usize {
         self.train.longest().0
     }
-}
-
-/// Draws all weights anew, uniformly within `range` of 0.
-pub(crate) fn start_within(range: f64, store: &ParamStore, seed: u64) -> Result<()> {
-    for (name, var) in store.vars() {
-        let rng = SharedRng::from(gdl_train::Rng::stream(seed, &name));
-        var.set(&rng.rand(var.shape(), -range, range, var.dtype(), var.device())?)?;
-    }
-    Ok(())
 }
 
 /// The mean loss per target token, without what training adds to it.
@@ -317,8 +255,7 @@ pub(crate) fn likelihood(model: &Seq2Seq, examples: &Examples, device: &Device) 
         let batch = examples.batch(&rows, model.config(), device)?;
         let decoded = model.forward_t(&batch.sources, &batch.targets, false)?;
         let loss = model.loss(&decoded, &batch.sources, &batch.targets, &LossConfig::default())?;
-        total +=
-            loss.to_dtype(DType::F64)?.to_scalar::<f64>()? * batch.targets.tokens(model.config())? as f64;
+        total += scalar(&loss)? * batch.targets.tokens(model.config())? as f64;
     }
     let tokens = examples.target_tokens();
     let loss = total / tokens as f64;
@@ -345,8 +282,7 @@ impl Training for Trainer {
     }
 
     fn checks(&self) -> Checks {
-        let TrainConfig { eval_every, eval_each_epoch, .. } = self.config;
-        Checks { eval_every, eval_each_epoch, sample_every: self.sample_every }
+        self.descent.checks(&self.config)
     }
 
     fn validate(&self) -> Result<Option<EvalReport>> {
@@ -354,15 +290,15 @@ impl Training for Trainer {
     }
 
     fn judge(&mut self, loss: f64) -> Result<bool> {
-        Ok(self.judged.judge(self.step, loss))
+        Ok(self.descent.judge(loss))
     }
 
     fn is_out_of_patience(&self) -> bool {
-        self.judged.is_out_of_patience(self.config.patience)
+        self.descent.judged.is_out_of_patience(self.config.patience)
     }
 
     fn best(&self) -> Option<(usize, f64)> {
-        self.judged.best
+        self.descent.judged.best
     }
 
     fn sample(&self) -> Result<String> {
@@ -390,10 +326,7 @@ impl Training for Trainer {
             ],
             columns: Vec::new(),
         };
-        let mut log = RunLog::open(run, outline, self.config.report, &self.device, self.step as u64)?;
-        log.recall_samples(EXTENSION, |path| Some(Sample::Text(std::fs::read_to_string(path).ok()?)))?;
-        log.start(self.total as u64);
-        Ok(log)
+        self.descent.open_log(run, outline, &self.config)
     }
 
     fn save(&self, run: &RunDir) -> Result<()> {
@@ -401,7 +334,6 @@ impl Training for Trainer {
     }
 
     fn save_best(&self, run: &RunDir) -> Result<()> {
-        let weights: Tensors = self.store.tensors();
-        self.judged.save_best(run, &weights)
+        self.descent.save_best(run)
     }
 }

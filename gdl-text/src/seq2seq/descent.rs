@@ -1,0 +1,194 @@
+use super::TrainConfig;
+use super::examples::Examples;
+use crate::checkpoint::optimizer_name;
+use crate::eval::bits_per_char;
+use crate::run::Checks;
+use crate::trainer::{Judged, optimizer};
+use crate::{Error, Length, Result, StepReport};
+use candle_core::{DType, Device, Tensor, Var};
+use gdl_train::report::{Outline, RunLog, Sample};
+use gdl_train::{Checkpoint, Optimizer, ParamStore, Rng, RngState, RunDir, SharedRng, clip_grad_norm};
+use serde::{Deserialize, Serialize};
+
+/// Samples are files with this extension.
+const EXTENSION: &str = "txt";
+
+/// A training on rows, whatever network it is of: the weights, what changes them, and how far it has come.
+#[derive(Debug)]
+pub(crate) struct Descent {
+    pub(crate) store: ParamStore,
+    pub(crate) step: usize,
+    pub(crate) judged: Judged,
+    pub(crate) sample_every: usize,
+    pub(crate) rng: SharedRng,
+    pub(crate) device: Device,
+    optimizer: Box<dyn Optimizer>,
+    vars: Vec<(String, Var)>,
+    /// The pass that the batches are of, and they.
+    pass: (usize, Vec<Vec<usize>>),
+    /// Steps of a pass, and of all.
+    per_pass: usize,
+    total: usize,
+}
+
+/// What a checkpoint holds besides tensors.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Progress {
+    pub(crate) length: Length,
+    dropout: RngState,
+    judged: Judged,
+}
+
+/// What dropout draws from.
+pub(crate) fn dropout_rng(seed: u64) -> SharedRng {
+    SharedRng::from(Rng::stream(seed, "dropout"))
+}
+
+impl Descent {
+    /// From the weights that a network has taken from `store`, drawn anew if the settings say so; `rng` is that of its dropout.
+    pub(crate) fn new(
+        config: &TrainConfig,
+        rows: usize,
+        store: ParamStore,
+        rng: SharedRng,
+        device: &Device,
+    ) -> Result<Self> {
+        if let Some(range) = config.init_range {
+            for (name, var) in store.vars() {
+                let rng = SharedRng::from(Rng::stream(config.seed, &name));
+                var.set(&rng.rand(var.shape(), -range, range, var.dtype(), var.device())?)?;
+            }
+        }
+        let vars = store.trainable();
+        let per_pass = rows.div_ceil(config.batch).max(1);
+        let total = match config.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs.saturating_mul(per_pass),
+        };
+        Ok(Self {
+            optimizer: optimizer(config.optimizer, config.learning_rate, config.weight_decay, &vars)?,
+            judged: Judged::default(),
+            device: device.clone(),
+            pass: (0, Vec::new()),
+            step: 0,
+            sample_every: 0,
+            store,
+            rng,
+            vars,
+            per_pass,
+            total,
+        })
+    }
+
+    pub(crate) fn steps_left(&self) -> usize {
+        self.total.saturating_sub(self.step)
+    }
+
+    pub(crate) fn steps_per_pass(&self) -> usize {
+        self.per_pass
+    }
+
+    fn epoch(&self) -> usize {
+        self.step / self.per_pass + 1
+    }
+
+    /// The rows of the present step.
+    pub(crate) fn rows(&mut self, examples: &Examples, config: &TrainConfig) -> Vec<usize> {
+        let epoch = self.epoch();
+        if self.pass.0 != epoch {
+            self.pass = (epoch, examples.batches(config.batch, config.seed, epoch));
+        }
+        self.pass.1.get(self.step % self.per_pass).cloned().unwrap_or_default()
+    }
+
+    /// The probability that the decoder reads a token of its own in the present step.
+    pub(crate) fn own(&self, config: &TrainConfig) -> f64 {
+        1.0 - config.teacher_forcing.probability(self.step, self.total)
+    }
+
+    /// One step down the slope of a loss. `said` is the loss per target token, in nats, that perplexity and bits are of; `tokens` were read.
+    ///
+    /// Where the loss is not finite nothing has changed.
+    pub(crate) fn down(
+        &mut self,
+        loss: &Tensor,
+        said: &Tensor,
+        tokens: usize,
+        examples: &Examples,
+        config: &TrainConfig,
+    ) -> Result<StepReport> {
+        let (value, said) = (scalar(loss)?, scalar(said)?);
+        if !value.is_finite() {
+            return Err(Error::Diverged { step: self.step + 1, loss: value });
+        }
+        let epoch = self.epoch();
+        let learning_rate = config.rate(self.step, epoch, self.total);
+        let mut grads = loss.backward()?;
+        let grad_norm = clip_grad_norm(&self.vars, &mut grads, config.clip)?;
+        self.optimizer.set_learning_rate(learning_rate);
+        self.optimizer.step(&grads)?;
+        self.step += 1;
+        Ok(StepReport {
+            step: self.step,
+            epoch,
+            loss: value,
+            perplexity: said.exp(),
+            bits_per_char: bits_per_char(said, examples.target_tokens(), examples.chars),
+            grad_norm,
+            learning_rate,
+            tokens,
+            ends_pass: self.step % self.per_pass == 0,
+        })
+    }
+
+    pub(crate) fn checks(&self, config: &TrainConfig) -> Checks {
+        let TrainConfig { eval_every, eval_each_epoch, .. } = *config;
+        Checks { eval_every, eval_each_epoch, sample_every: self.sample_every }
+    }
+
+    pub(crate) fn judge(&mut self, loss: f64) -> bool {
+        self.judged.judge(self.step, loss)
+    }
+
+    pub(crate) fn open_log(&self, run: &RunDir, outline: Outline, config: &TrainConfig) -> Result<RunLog> {
+        let mut log = RunLog::open(run, outline, config.report, &self.device, self.step as u64)?;
+        log.recall_samples(EXTENSION, |path| Some(Sample::Text(std::fs::read_to_string(path).ok()?)))?;
+        log.start(self.total as u64);
+        Ok(log)
+    }
+
+    pub(crate) fn save_best(&self, run: &RunDir) -> Result<()> {
+        self.judged.save_best(run, &self.store.tensors())
+    }
+
+    /// Saves all that it takes to go on exactly; the checkpoint before is replaced as a whole.
+    pub(crate) fn save(&self, run: &RunDir, config: &TrainConfig) -> Result<()> {
+        let progress =
+            Progress { length: config.length, dropout: self.rng.state(), judged: self.judged.clone() };
+        let checkpoint = Checkpoint::new(self.step as u64, self.store.tensors())
+            .with_optimizer(optimizer_name(config.optimizer), &*self.optimizer)?
+            .with_state(&progress)?;
+        Ok(run.save_checkpoint(&checkpoint)?)
+    }
+
+    /// Goes on from a run's checkpoint.
+    pub(crate) fn restore(
+        &mut self,
+        run: &RunDir,
+        checkpoint: &Checkpoint,
+        progress: Progress,
+        config: &TrainConfig,
+    ) -> Result<()> {
+        self.store.load_tensors(&run.weights_path().display().to_string(), &checkpoint.weights)?;
+        checkpoint.restore_optimizer(optimizer_name(config.optimizer), &mut *self.optimizer)?;
+        self.rng.set_state(&progress.dropout)?;
+        self.step = checkpoint.step as usize;
+        self.judged = progress.judged;
+        Ok(())
+    }
+}
+
+pub(crate) fn scalar(x: &Tensor) -> Result<f64> {
+    Ok(x.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+}
