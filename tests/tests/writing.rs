@@ -143,7 +143,12 @@ fn a_wide_beam_finds_the_likeliest_texts_of_a_model() {
     let vocab = model.tokenizer().vocab_size() as u32;
     let settings = config("aba", 4);
     let writer = model.writer(&settings).unwrap();
-    let wide = BeamConfig { beams: 1000, n_best: 20, length_penalty: LengthPenalty::Power(1.0) };
+    let wide = BeamConfig {
+        beams: 1000,
+        n_best: 20,
+        length_penalty: LengthPenalty::Power(1.0),
+        ..Default::default()
+    };
     let found = writer.beams(&wide).unwrap();
     // Every text of four tokens but the unknown one, read in one batch.
     let n = (vocab - 1).pow(4);

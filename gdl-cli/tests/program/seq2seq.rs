@@ -31,7 +31,7 @@ fn a_run_writes_scores_and_shows_where_it_looked() {
         assert!(dir.path("new/run").join(file).is_file(), "{file}");
     }
     let sample = String::from_utf8(dir.read("new/run/samples/step-00000100.txt")).unwrap();
-    assert!(sample.starts_with("source   go\nwritten  ") && sample.contains("target   GO\n"), "{sample}");
+    assert!(sample.starts_with("source   eat\nwritten  ") && sample.contains("\ntarget   EAT\n"), "{sample}");
 
     let said = dir.succeeds("seq2seq run new/run sources.txt");
     let lines: Vec<&str> = said.stdout.lines().collect();
@@ -132,7 +132,7 @@ fn what_is_wrong_is_said_in_a_line_and_leaves_nothing() {
     }
     dir.fails(&format!("{TRAIN} --out new/run --attention none --copy"), &["copy needs attention"]);
     dir.fails(&format!("{TRAIN} --out new/run --max-source 1"), &["short enough"]);
-    dir.fails(&format!("{TRAIN} --out new/run --hidden 7"), &["odd 7"]);
+    dir.fails("seq2seq train pairs.tsv --out new/run --hidden 7", &["odd 7"]);
     assert!(!dir.path("new").exists());
 
     dir.succeeds(&format!("{TRAIN} --out run --steps 2 --attention none --quiet"));

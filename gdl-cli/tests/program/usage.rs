@@ -3,7 +3,85 @@
 use crate::common::Dir;
 
 /// Each command with the flags that the README promises.
-const FLAGS: [(&str, &[&str]); 17] = [
+const FLAGS: [(&str, &[&str]); 25] = [
+    (
+        "seq2seq train",
+        &[
+            "PAIRS",
+            "--out",
+            "--valid",
+            "--resume",
+            "--level",
+            "--words",
+            "--shared",
+            "--cell",
+            "--hidden",
+            "--layers",
+            "--embedding",
+            "--bridge",
+            "--attention",
+            "--input-feeding",
+            "--copy",
+            "--coverage",
+            "--coverage-loss",
+            "--tied",
+            "--dropout",
+            "--label-smoothing",
+            "--teacher-forcing",
+            "--batch",
+            "--steps",
+            "--epochs",
+            "--lr",
+            "--schedule",
+            "--max-source",
+            "--max-target",
+            "--valid-rows",
+            "--eval-every",
+            "--patience",
+            "--sample-every",
+            "--seed",
+        ],
+    ),
+    (
+        "seq2seq run",
+        &[
+            "RUN",
+            "FILE",
+            "--beam",
+            "--n-best",
+            "--length-penalty",
+            "--coverage-penalty",
+            "--groups",
+            "--diversity",
+            "--sample",
+            "--min-length",
+            "--max-length",
+            "--prefix",
+            "--no-repeat-ngram",
+            "--attention-map",
+            "--last",
+            "--json",
+        ],
+    ),
+    ("seq2seq eval", &["RUN", "PAIRS", "--beam", "--write", "--last", "--json"]),
+    ("seq2seq draw", &["TASK", "--part", "--rows", "--seed"]),
+    (
+        "text qa train",
+        &[
+            "STORIES",
+            "--out",
+            "--preset",
+            "--vectors",
+            "--freeze-vectors",
+            "--tagger",
+            "--hidden",
+            "--resume",
+            "--valid",
+        ],
+    ),
+    ("text qa ask", &["RUN", "FILE", "--threshold", "--beam", "--json"]),
+    ("text qa eval", &["RUN", "STORIES", "--json"]),
+    ("text qa draw", &["--part", "--rows", "--seed"]),
     ("bench", &["JOB", "--list", "--runs", "--warmup", "--json"]),
     ("demo", &["--out", "--seed"]),
     (
@@ -233,7 +311,7 @@ fn help_lists_every_flag() {
         }
     }
     let help = dir.succeeds("--help").stdout;
-    for command in ["demo", "nst", "cyclegan", "pix2pix", "text"] {
+    for command in ["demo", "nst", "cyclegan", "pix2pix", "text", "seq2seq"] {
         assert!(help.contains(command), "{help}");
     }
     let version = dir.succeeds("--version").stdout;

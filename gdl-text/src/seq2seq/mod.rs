@@ -11,8 +11,8 @@
 //!
 //! let rows = [("one two", "two one"), ("two three", "three two"), ("three one", "one three")].repeat(4);
 //! let pairs = Pairs::from_rows("drawn", rows.iter().map(|(s, t)| (s.to_string(), t.to_string())).collect())?;
-//! let mut config = TrainConfig { length: Length::Steps(80), batch: 4, learning_rate: 0.02, ..TrainConfig::new(Level::Word) };
-//! (config.model.hidden, config.model.layers, config.model.dropout) = (16, 1, 0.0);
+//! let mut config = TrainConfig { length: Length::Steps(150), batch: 4, learning_rate: 0.02, ..TrainConfig::new(Level::Word) };
+//! (config.model.hidden, config.model.layers, config.model.dropout, config.init_range) = (32, 1, 0.0, None);
 //! let mut trainer = Trainer::new(&pairs, None, config, &Device::Cpu)?;
 //! while trainer.steps_left() > 0 {
 //!     trainer.step()?;

