@@ -1,5 +1,5 @@
 //! Questions about passages: parity of the book's network with PyTorch, tables and vectors, training, asking, scores.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, missing_docs)]
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;

@@ -109,7 +109,7 @@ impl Layers {
     }
 
     pub(super) fn with_rng(self, rng: &SharedRng) -> Self {
-        let drop = |drop: Drop| drop.with_rng(&rng);
+        let drop = |drop: Drop| drop.with_rng(rng);
         Self {
             stack: self.stack.with_rng(rng.clone()),
             last: self.last.map(|last| last.with_rng(rng.clone())),

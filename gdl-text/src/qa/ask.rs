@@ -164,6 +164,7 @@ fn alike<'a>(all: impl Iterator<Item = &'a Source>) -> Vec<usize> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are meant")]
 mod tests {
     use super::answers;
 

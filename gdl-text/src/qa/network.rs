@@ -44,7 +44,7 @@ pub struct Network {
 
 #[derive(Debug, Clone)]
 enum Writer {
-    Book(BookWriter),
+    Book(Box<BookWriter>),
     Pointer(Box<Seq2Seq>),
 }
 
@@ -95,7 +95,13 @@ impl Network {
         let writer = match config.kind {
             Kind::Book => {
                 model.check()?;
-                Writer::Book(BookWriter::new(2 * config.tagger, hidden, embedding, target_vocab, vb)?)
+                Writer::Book(Box::new(BookWriter::new(
+                    2 * config.tagger,
+                    hidden,
+                    embedding,
+                    target_vocab,
+                    vb,
+                )?))
             }
             Kind::Pointer => Writer::Pointer(Box::new(Seq2Seq::new(model, vb)?)),
         };

@@ -71,7 +71,7 @@ impl BeamConfig {
         if !alpha.is_finite() {
             return Err(Error::setting("length penalty", format!("must be a number, got {alpha}")));
         }
-        if self.groups == 0 || self.beams % self.groups != 0 {
+        if self.groups == 0 || !self.beams.is_multiple_of(self.groups) {
             let message = format!("must divide the {} beams, got {}", self.beams, self.groups);
             return Err(Error::setting("groups", message));
         }

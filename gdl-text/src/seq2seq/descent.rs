@@ -138,7 +138,7 @@ impl Descent {
             grad_norm,
             learning_rate,
             tokens,
-            ends_pass: self.step % self.per_pass == 0,
+            ends_pass: self.step.is_multiple_of(self.per_pass),
         })
     }
 

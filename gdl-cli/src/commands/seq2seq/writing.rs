@@ -12,7 +12,7 @@ const DRAWING: [&str; 6] = ["temperature", "top_k", "top_p", "min_p", "typical",
 /// How texts are looked for. Without --beam and --sample the likeliest token is taken each time.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Writing")]
-#[command(mut_args(|arg| if DRAWING.contains(&arg.get_id().as_str()) { arg.requires("sample") } else { arg }))]
+#[command(mut_args(|arg| if DRAWING.contains(&arg.get_id().as_str()) { arg.requires("sample").conflicts_with("beam") } else { arg }))]
 pub(in crate::commands) struct WritingArgs {
     /// Look for the likeliest text with so many beams
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with = "sample")]
