@@ -104,9 +104,13 @@ fn drawn_tasks_stand_for_themselves() {
     }));
     assert_eq!(dir.succeeds("seq2seq draw reverse --rows 5 --part train --seed 1").stdout, drawn);
     assert_ne!(dir.succeeds("seq2seq draw reverse --rows 5 --part test").stdout, drawn);
-    let names = "seq2seq train builtin:names --words space --copy --hidden 8 --embedding 8 --layers 1 --steps 1 --out run --quiet";
+    let names =
+        "seq2seq train builtin:names --copy --hidden 8 --embedding 8 --layers 1 --steps 1 --out run --quiet";
     dir.succeeds(names);
     dir.succeeds("seq2seq train builtin:names --out run --resume --steps 2 --quiet");
+    // Its tokens are those that it is meant for.
+    let config = String::from_utf8(dir.read("run/config.json")).unwrap();
+    assert!(config.contains("\"word\"") && config.contains("\"space\""), "{config}");
     dir.misused("seq2seq train builtin:nothing --out other", &["builtin:nothing", "builtin:reverse"]);
     dir.misused("seq2seq draw nothing", &["nothing", "inflection"]);
 }

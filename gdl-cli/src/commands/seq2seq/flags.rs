@@ -3,6 +3,7 @@
 use crate::commands::{text::CourseArgs, values};
 use clap::Args;
 use gdl_seq2seq::{Attention, Bridge, Cell, Seq2SeqConfig, Tied};
+use gdl_text::drawn::Task;
 use gdl_text::seq2seq::{TeacherForcing, TrainConfig};
 use gdl_text::{EpochDecay, Length, Level, TokenizerConfig, WordSplit};
 
@@ -55,11 +56,13 @@ pub(super) struct SettingArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tokens")]
 struct TokenArgs {
-    /// What a token is: a character, a word, or a run of bytes learnt from the texts
-    #[arg(long, value_name = "char|word|bpe|unigram", default_value = "word",
+    /// What a token is: a character, a word, or a run of bytes learnt from the texts [default: word, or what a drawn task is
+    /// meant for]
+    #[arg(long, value_name = "char|word|bpe|unigram",
         value_parser = values::named::<Level>(&["char", "word", "bpe", "unigram"]))]
-    level: Level,
-    /// What a word is: punctuation marks are tokens of their own, or what stands between spaces is one [default: punctuation]
+    level: Option<Level>,
+    /// What a word is: punctuation marks are tokens of their own, or what stands between spaces is one [default: punctuation;
+    /// space of a drawn task]
     #[arg(long, value_name = "punctuation|space",
         value_parser = values::named::<WordSplit>(&["punctuation", "space"]))]
     words: Option<WordSplit>,
@@ -192,9 +195,14 @@ impl SettingArgs {
         self.course.length()
     }
 
-    pub(super) fn config(&self) -> TrainConfig {
+    /// The settings for such a task, if it is one that is drawn.
+    pub(super) fn config(&self, task: Option<Task>) -> TrainConfig {
         let rows = &self.rows;
-        let mut config = TrainConfig::new(self.tokens.level);
+        let level = self.tokens.level.or(task.map(Task::level)).unwrap_or(Level::Word);
+        let mut config = TrainConfig::new(level);
+        if task.is_some() && level == Level::Word {
+            config.tokenizer.words = WordSplit::Space;
+        }
         self.course.apply(&mut config);
         config.tokenizer = self.tokens.config(config.tokenizer);
         config.shared = (config.shared || self.tokens.shared) && !self.tokens.separate;

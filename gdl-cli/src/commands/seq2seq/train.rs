@@ -1,6 +1,6 @@
 //! `gdl seq2seq train`.
 
-use super::data::pairs;
+use super::data::{pairs, task};
 use super::flags::{SETTINGS, SettingArgs};
 use crate::commands::{
     Context, Kind, RunPlace,
@@ -71,7 +71,7 @@ pub(super) fn train(args: &TrainArgs, context: &Context) -> Result<()> {
 }
 
 fn begin(args: &TrainArgs, context: &Context) -> Result<(Trainer, RunDir)> {
-    let config = args.settings.config();
+    let config = args.settings.config(task(&args.pairs)?);
     let train = pairs(&args.pairs, DrawnPart::Train)?;
     // A drawn task has pairs for that too.
     let drawn = (args.valid.is_none() && args.pairs.starts_with("builtin:")).then_some(&args.pairs);
