@@ -1,7 +1,7 @@
 use super::examples::passage;
 use super::{Model, Question};
 use crate::seq2seq::codec::{Extended, Source};
-use crate::seq2seq::examples::sources;
+use crate::seq2seq::examples::{alike, sources};
 use crate::seq2seq::{WriteConfig, Written};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -153,14 +153,6 @@ impl Model {
         }
         Ok(written)
     }
-}
-
-/// The numbers of those that have words, alike lengths side by side.
-fn alike<'a>(all: impl Iterator<Item = &'a Source>) -> Vec<usize> {
-    let lengths: Vec<usize> = all.map(|source| source.ids.len()).collect();
-    let mut order: Vec<usize> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
-    order.sort_by_key(|&n| lengths[n]);
-    order
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use super::{Questions, TrainConfig, Trainer};
 use crate::checkpoint::{check_kind, tokenizer_path};
 use crate::seq2seq::PairsMark;
 use crate::seq2seq::descent::Progress;
-use crate::{Error, Length, Result};
+use crate::{Length, Result};
 use candle_core::Device;
 use gdl_train::{OnExisting, RunDir};
 use serde::{Deserialize, Serialize};
@@ -83,16 +83,8 @@ impl Trainer {
     ) -> Result<Self> {
         let RunConfig { mut qa, questions: mark, valid: valid_mark, .. } = RunConfig::read(run)?;
         mark.check_mark(questions.mark())?;
-        match (&valid_mark, valid) {
-            (Some(mark), Some(valid)) => mark.check_mark(valid.mark())?,
-            (None, None) => {}
-            (mark, _) => {
-                let origin = run.path().display().to_string();
-                let on = mark.as_ref().map_or("some of its questions", |mark| mark.origin.as_str());
-                let message = format!("it validates on {on}, and goes on so");
-                return Err(Error::Mismatch { origin, message });
-            }
-        }
+        let given = valid.map(Questions::mark);
+        PairsMark::check_valid(valid_mark.as_ref(), given, "some of its questions", run)?;
         let sides = qa.training.sides(run)?;
         let checkpoint = run.load_checkpoint(device)?;
         let progress: Progress = checkpoint.state()?;

@@ -96,6 +96,26 @@ impl PairsMark {
     }
 }
 
+impl PairsMark {
+    /// Checks that a run goes on with the validation rows that it was begun with; `own` says what it has where those are its own.
+    pub(crate) fn check_valid(
+        begun: Option<&Self>,
+        given: Option<Self>,
+        own: &str,
+        run: &RunDir,
+    ) -> Result<()> {
+        match (begun, given) {
+            (Some(begun), Some(given)) => begun.check_mark(given),
+            (None, None) => Ok(()),
+            (begun, _) => {
+                let origin = run.path().display().to_string();
+                let on = begun.map_or(own, |mark| mark.origin.as_str());
+                Err(Error::Mismatch { origin, message: format!("it validates on {on}, and goes on so") })
+            }
+        }
+    }
+}
+
 impl Trainer {
     /// Makes the run directory: configuration and tokenizers; no checkpoint yet.
     ///
@@ -142,16 +162,7 @@ impl Trainer {
     ) -> Result<Self> {
         let config = RunConfig::read(run)?;
         config.pairs.check(pairs)?;
-        match (&config.valid, valid) {
-            (Some(mark), Some(valid)) => mark.check(valid)?,
-            (None, None) => {}
-            (mark, _) => {
-                let origin = run.path().display().to_string();
-                let on = mark.as_ref().map_or("some of its pairs", |mark| mark.origin.as_str());
-                let message = format!("it validates on {on}, and goes on so");
-                return Err(Error::Mismatch { origin, message });
-            }
-        }
+        PairsMark::check_valid(config.valid.as_ref(), valid.map(Pairs::mark), "some of its pairs", run)?;
         let sides = config.sides(run)?;
         let checkpoint = run.load_checkpoint(device)?;
         let progress: Progress = checkpoint.state()?;

@@ -124,6 +124,14 @@ impl Examples {
     }
 }
 
+/// The numbers of those sources that have tokens, alike lengths side by side.
+pub(crate) fn alike<'a>(all: impl Iterator<Item = &'a Source>) -> Vec<usize> {
+    let lengths: Vec<usize> = all.map(|source| source.ids.len()).collect();
+    let mut order: Vec<usize> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
+    order.sort_by_key(|&n| lengths[n]);
+    order
+}
+
 pub(crate) fn sources(picked: &[&Source], config: &Seq2SeqConfig, device: &Device) -> Result<Sources> {
     let ids: Vec<&Vec<u32>> = picked.iter().map(|source| &source.ids).collect();
     let sources = Sources::new(&ids, config, device)?;

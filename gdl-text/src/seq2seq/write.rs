@@ -1,6 +1,5 @@
 use super::codec::{BOS, EOS, Extended, Source};
-use super::examples::Sides;
-use super::examples::sources;
+use super::examples::{Sides, alike, sources};
 use super::model::Model;
 use super::search::{Coverage, Hypothesis, Run, Sampled, Searches, Steps, writing};
 use crate::sampling::{BeamConfig, Sampler, SamplingConfig};
@@ -115,10 +114,7 @@ impl Model {
             .map(|text| self.sides.source.source(text.as_ref(), copy))
             .collect::<Result<Vec<_>>>()?;
         let mut written: Vec<Vec<Written>> = all.iter().map(|_| Vec::new()).collect();
-        // Alike lengths side by side.
-        let mut order: Vec<usize> = (0..all.len()).filter(|&n| !all[n].ids.is_empty()).collect();
-        order.sort_by_key(|&n| all[n].ids.len());
-        for rows in order.chunks(config.batch) {
+        for rows in alike(all.iter()).chunks(config.batch) {
             let picked: Vec<&Source> = rows.iter().map(|&n| &all[n]).collect();
             for (&n, hypotheses) in rows.iter().zip(self.write_batch(&picked, rows, config)?) {
                 written[n] = hypotheses

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokenizers::ModelWrapper;
 pub(crate) use words::OPENING;
-use words::words;
+use words::{parted, words};
 
 /// What stands for every token that the vocabulary does not have; id 0 of characters and words.
 pub(crate) const UNKNOWN: &str = "<unk>";
@@ -184,8 +184,14 @@ impl Tokenizer {
     /// [`Error::Tokenizer`] when the `tokenizers` crate refuses.
     pub(crate) fn tokens(&self, text: &str) -> Result<Vec<String>> {
         let mut tokens = Vec::new();
+        let push = |word: &str| tokens.push(word.to_string());
         match (self.config.level, &self.chars) {
-            (Level::Word, _) => words(text, &self.config, |word| tokens.push(word.to_string()))?,
+            (Level::Word, _) => match self.inner.get_pre_tokenizer() {
+                Some(splitter) if self.config.stemming.is_none() => {
+                    parted(text, self.inner.get_normalizer(), splitter, push)?;
+                }
+                _ => words(text, &self.config, push)?,
+            },
             (_, Some(chars)) if !chars.has_bytes() => {
                 tokens.extend(self.cased(text).map(String::from));
             }

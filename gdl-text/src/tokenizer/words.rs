@@ -51,18 +51,30 @@ pub(super) fn words(text: &str, config: &TokenizerConfig, mut each: impl FnMut(&
     let splitter = splitter(config.words).map_err(refused)?;
     let normalizer = normalizer(config).map_err(refused)?;
     let stemmer = config.stemming.map(Stemming::stemmer);
+    parted(text, normalizer.as_ref(), &splitter, |word| match &stemmer {
+        Some(stemmer) if word != UNKNOWN => each(&stemmer.stem(word)),
+        _ => each(word),
+    })
+}
+
+/// What a text comes to under a normalizer and a splitter that are there already: each is a regular expression, which takes longer to make than
+/// a line takes to split.
+pub(super) fn parted(
+    text: &str,
+    normalizer: Option<&impl Normalizer>,
+    splitter: &impl PreTokenizer,
+    mut each: impl FnMut(&str),
+) -> Result<()> {
+    let refused = |e: tokenizers::Error| Error::tokenizer("the tokenizer", e);
     for piece in pieces(text) {
         let mut normalized = NormalizedString::from(piece);
-        if let Some(normalizer) = &normalizer {
+        if let Some(normalizer) = normalizer {
             normalizer.normalize(&mut normalized).map_err(refused)?;
         }
         let mut split = PreTokenizedString::from(normalized);
         splitter.pre_tokenize(&mut split).map_err(refused)?;
         for (word, _, _) in split.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
-            match &stemmer {
-                Some(stemmer) if word != UNKNOWN => each(&stemmer.stem(word)),
-                _ => each(word),
-            }
+            each(word);
         }
     }
     Ok(())
