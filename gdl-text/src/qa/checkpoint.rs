@@ -31,7 +31,7 @@ impl RunConfig {
     /// Reads the configuration of a run.
     ///
     /// # Errors
-    /// [`Error::Train`] when there is none, [`Error::Mismatch`] when it is one of another kind.
+    /// [`Error::Train`](crate::Error::Train) when there is none, [`Error::Mismatch`](crate::Error::Mismatch) when it is one of another kind.
     pub fn read(run: &RunDir) -> Result<Self> {
         check_kind(run, KIND)?;
         let config: Self = run.config()?;
@@ -44,7 +44,7 @@ impl Trainer {
     /// Makes the run directory: configuration and tokenizer; no checkpoint yet.
     ///
     /// # Errors
-    /// [`Error::Train`] when there is something already, or nothing can be written.
+    /// [`Error::Train`](crate::Error::Train) when there is something already, or nothing can be written.
     pub fn create_run(&self, path: impl AsRef<Path>, on_existing: OnExisting) -> Result<RunDir> {
         let config = RunConfig {
             kind: KIND.into(),
@@ -62,7 +62,7 @@ impl Trainer {
     /// is replaced as a whole.
     ///
     /// # Errors
-    /// [`Error::Train`] when something cannot be written; then the checkpoint before is still there.
+    /// [`Error::Train`](crate::Error::Train) when something cannot be written; then the checkpoint before is still there.
     pub fn save(&self, run: &RunDir) -> Result<()> {
         self.descent.save(run, &self.config.training)
     }
@@ -72,7 +72,7 @@ impl Trainer {
     /// On the CPU, N steps, a save, a load and M steps give bit for bit what N + M steps give.
     ///
     /// # Errors
-    /// [`Error::Train`] when a file is missing or broken, or a tensor does not fit, [`Error::Mismatch`] when the questions
+    /// [`Error::Train`](crate::Error::Train) when a file is missing or broken, or a tensor does not fit, [`Error::Mismatch`](crate::Error::Mismatch) when the questions
     /// are others, or the tokenizer does not fit the weights.
     pub fn resume(
         run: &RunDir,
