@@ -1,17 +1,11 @@
 //! What the CPU kernels of this crate share.
 
-use candle_core::{DType, Tensor};
 use gdl_kernels::gemm::Float;
 use gdl_kernels::par;
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Whether the CPU kernels take this tensor.
-pub(crate) fn has_kernel(x: &Tensor) -> bool {
-    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) && !gdl_kernels::force_reference()
-}
 
 /// Runs `$f::<f32>` or `$f::<f64>` after the type of a storage, and makes a storage of the `Vec` it returns.
 macro_rules! by_dtype {

@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod cache_dir;
+#[cfg(feature = "cuda")]
+pub mod cuda;
+mod device;
 mod fnv;
 pub mod gemm;
 mod gradients;
@@ -13,6 +17,8 @@ pub mod rng;
 pub mod view;
 
 pub use activation::{Activation, rectifier_gradient, softplus};
+pub use cache_dir::cache_dir;
+pub use device::has_kernel;
 pub use fnv::Fnv1a;
 pub use gradients::{Gradients, WeightGradient, weight_gradient};
 pub use recompute::{is_recomputing, recomputed};

@@ -4,6 +4,8 @@ mod additive_scores;
 mod config;
 mod cpu;
 mod cross_entropy;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod embedding;
 mod gru;
 mod gru_sequence;

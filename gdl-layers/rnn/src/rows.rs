@@ -133,6 +133,13 @@ impl SequenceInput<'_> {
         }
     }
 
+    /// Whether the CUDA kernels take this.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn takes_cuda(&self) -> bool {
+        matches!(self.tensor().device(), candle_core::Device::Cuda(_))
+            && gdl_kernels::has_kernel(self.tensor())
+    }
+
     /// Whether the CPU kernel takes this. A single step does not repay packing the weights.
     pub(crate) fn takes_kernel(&self, t: usize) -> bool {
         self.tensor().device().is_cpu() && t > 1 && !gdl_kernels::force_reference()

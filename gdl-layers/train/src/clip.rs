@@ -1,4 +1,4 @@
-use crate::optim::elementwise::dot;
+use crate::optim::elementwise::squares;
 use crate::{Error, Result};
 use candle_core::Var;
 use candle_core::backprop::GradStore;
@@ -13,16 +13,12 @@ use candle_core::backprop::GradStore;
 /// # Source
 /// `torch.nn.utils.clip_grad_norm_` with `norm_type=2` and `error_if_nonfinite=True`.
 pub fn clip_grad_norm(vars: &[(String, Var)], grads: &mut GradStore, max_norm: f64) -> Result<f64> {
-    let mut squares = 0.0;
-    for (name, var) in vars {
-        let Some(g) = grads.get(var) else { continue };
-        let square = dot(g, g)?;
-        if !square.is_finite() {
-            return Err(Error::NotFinite { key: name.clone(), norm: square.sqrt() });
-        }
-        squares += square;
+    let named: Vec<_> = vars.iter().filter_map(|(name, var)| Some((name, grads.get(var)?))).collect();
+    let squares = squares(named.iter().map(|(_, g)| *g))?;
+    if let Some(((name, _), square)) = named.iter().zip(&squares).find(|(_, square)| !square.is_finite()) {
+        return Err(Error::NotFinite { key: (*name).clone(), norm: square.sqrt() });
     }
-    let norm = squares.sqrt();
+    let norm = squares.iter().sum::<f64>().sqrt();
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
         for (_, var) in vars {

@@ -1,13 +1,18 @@
-//! Convolution, transposed convolution and their gradients as candle operators on the CPU.
+//! Convolution, transposed convolution and their gradients as candle operators: the kernels' own on the CPU, and on CUDA
+//! those of [`super::cuda`].
 //!
 //! The gradients of each are the others with the same [`Geometry`]. Gradients are taken of detached tensors:
 //! there is no second-order derivative.
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::kernel::{self, Kernels};
 use crate::cpu::by_dtype;
 use crate::finish::Finish;
 use crate::geometry::Geometry;
 use crate::mask::Mask;
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp3, Layout, Result, Shape, Tensor, bail,
 };
@@ -191,6 +196,17 @@ impl CustomOp2 for Correlate {
         Ok((out, g.small_shape().into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::correlate((s1, l1), (s2, l2), None, self.slope, &self.g)
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -222,6 +238,19 @@ impl CustomOp3 for Correlate {
         let Self { g, slope } = self;
         let out = by_dtype!("conv2d", s1, correlate((s1, l1), (s2, l2), Some((s3, l3)), *slope, g));
         Ok((out, g.small_shape().into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+        s3: &CudaStorage,
+        l3: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::correlate((s1, l1), (s2, l2), Some((s3, l3)), self.slope, &self.g)
     }
 
     fn bwd(
@@ -257,6 +286,17 @@ impl CustomOp2 for Scatter {
         Ok((out, g.big_shape().into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::scatter((s1, l1), (s2, l2), None, &self.0)
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -285,6 +325,19 @@ impl CustomOp3 for Scatter {
         let g = &self.0;
         let out = by_dtype!("conv_transpose2d", s1, scatter((s1, l1), (s2, l2), Some((s3, l3)), g));
         Ok((out, g.big_shape().into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+        s3: &CudaStorage,
+        l3: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::scatter((s1, l1), (s2, l2), Some((s3, l3)), &self.0)
     }
 
     fn bwd(
@@ -317,6 +370,19 @@ impl CustomOp3 for MaskedScatter {
         let Self { g, slope } = self;
         let out = by_dtype!("conv2d", s1, scatter_masked((s1, l1), (s2, l2), (s3, l3), *slope, g));
         Ok((out, g.big_shape().into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+        s3: &CudaStorage,
+        l3: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::scatter_masked((s1, l1), (s2, l2), (s3, l3), self.slope, &self.g)
     }
 }
 
@@ -357,6 +423,17 @@ impl CustomOp2 for WeightGradient {
         let out = by_dtype!("conv2d weight gradient", s1, weight_gradient((s1, l1), (s2, l2), g));
         Ok((out, g.weight_shape().into()))
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::weight_gradient((s1, l1), (s2, l2), &self.geometry(l1)?)
+    }
 }
 
 impl InplaceOp3 for WeightGradient {
@@ -379,6 +456,22 @@ impl InplaceOp3 for WeightGradient {
             _ => add_weight_gradient::<f32>((sum, layout), (s1, l1), (s2, l2), g),
         }
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        sum: &mut CudaStorage,
+        layout: &Layout,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<()> {
+        let g = &self.geometry(l1)?;
+        let start = layout.contiguous_offsets().filter(|(start, end)| end - start == g.weight_count());
+        let Some((start, _)) = start else { bail!("conv2d weight gradient: the sum has another shape") };
+        cuda::add_weight_gradient((sum, start), (s1, l1), (s2, l2), g)
+    }
 }
 
 impl CustomOp1 for ChannelSums {
@@ -389,5 +482,10 @@ impl CustomOp1 for ChannelSums {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let channels = layout.shape().dims4()?.1;
         Ok((by_dtype!("conv2d bias gradient", storage, channel_sums((storage, layout))), channels.into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda::channel_sums(storage, layout)
     }
 }

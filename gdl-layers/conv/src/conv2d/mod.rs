@@ -1,5 +1,7 @@
 mod columns;
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod kernel;
 mod layer;
 mod pooled;
@@ -14,10 +16,9 @@ pub(crate) use reference::windows;
 pub use layer::Conv2d;
 pub use pooled::conv2d_pooled;
 
-use crate::cpu::has_kernel;
 use crate::geometry::{Geometry, add_bias, check_bias, dims4, kernel_span, sliding_size};
 use candle_core::{Module, Result, Tensor, bail};
-use gdl_kernels::Activation;
+use gdl_kernels::{Activation, has_kernel};
 use serde::{Deserialize, Serialize};
 
 /// How a [`conv2d`] moves over its input. Pairs are (height, width).

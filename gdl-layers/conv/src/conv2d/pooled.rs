@@ -4,13 +4,13 @@
 use super::Conv2dParams;
 use super::cpu::{self, Arg};
 use super::kernel::Kernels;
-use crate::cpu::{by_dtype, for_planes, has_kernel};
+use crate::cpu::{by_dtype, for_planes};
 use crate::finish::Finish;
 use crate::geometry::Geometry;
 use crate::{Pool2dParams, conv2d_activated, max_pool2d};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
-use gdl_kernels::{Activation, par, view::contiguous};
+use gdl_kernels::{Activation, has_kernel, par, view::contiguous};
 use std::sync::OnceLock;
 
 /// [`conv2d_activated`] and the maximum of each 2x2 window, [`max_pool2d`].
@@ -33,7 +33,7 @@ pub fn conv2d_pooled(
     activation: Activation,
 ) -> Result<Tensor> {
     let geometry = super::geometry(x, w, params)?;
-    let slope = activation.slope().filter(|slope| *slope >= 0.0 && has_kernel(x));
+    let slope = activation.slope().filter(|slope| *slope >= 0.0 && x.device().is_cpu() && has_kernel(x));
     match (slope, bias) {
         (Some(slope), Some(bias)) if geometry.small.0.min(geometry.small.1) >= 2 => {
             crate::geometry::check_bias("conv2d", Some(bias), geometry.c_small)?;

@@ -4,9 +4,9 @@ mod reference;
 pub use layer::ConvTranspose2d;
 
 use crate::conv2d::cpu;
-use crate::cpu::has_kernel;
 use crate::geometry::{Geometry, add_bias, check_bias, dims4, kernel_span};
 use candle_core::{Result, Tensor, bail};
+use gdl_kernels::has_kernel;
 use serde::{Deserialize, Serialize};
 
 /// How a [`conv_transpose2d`] spreads its input. Pairs are (height, width).

@@ -1,26 +1,28 @@
 use super::{Pad, PadMode, source};
 use crate::cpu::{by_dtype, for_planes};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
 use gdl_kernels::{par, view::contiguous};
 
-/// Padding on the CPU, forward and backward.
+/// Padding by the kernels, forward and backward.
 pub(crate) fn pad2d(x: &Tensor, pad: Pad, mode: PadMode) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
     x.apply_op1(Forward(Padding { planes: (n, c), size: (h, w), pad, mode }))
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Padding {
-    planes: (usize, usize),
+pub(super) struct Padding {
+    pub(super) planes: (usize, usize),
     /// Of the image without padding.
-    size: (usize, usize),
-    pad: Pad,
-    mode: PadMode,
+    pub(super) size: (usize, usize),
+    pub(super) pad: Pad,
+    pub(super) mode: PadMode,
 }
 
 impl Padding {
-    fn padded(&self) -> (usize, usize) {
+    pub(super) fn padded(&self) -> (usize, usize) {
         let Pad { left, right, top, bottom } = self.pad;
         (self.size.0 + top + bottom, self.size.1 + left + right)
     }
@@ -102,6 +104,11 @@ impl CustomOp1 for Forward {
         Ok((by_dtype!("pad2d", storage, forward(storage, layout, &self.0)), (n, c, h, w).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::run("pad2d", (storage, layout), &self.0, self.0.padded())
+    }
+
     fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         Ok(Some(grad.apply_op1_no_bwd(&Backward(self.0))?))
     }
@@ -115,5 +122,10 @@ impl CustomOp1 for Backward {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let ((n, c), (h, w)) = (self.0.planes, self.0.size);
         Ok((by_dtype!("pad2d gradient", storage, backward(storage, layout, &self.0)), (n, c, h, w).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::run("pad2d_gradient", (storage, layout), &self.0, self.0.size)
     }
 }

@@ -1,9 +1,11 @@
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 
-use crate::cpu::has_kernel;
 use crate::geometry::dims4;
 use candle_core::{Result, Tensor, bail};
+use gdl_kernels::has_kernel;
 use serde::{Deserialize, Serialize};
 
 /// How many rows and columns [`pad2d`] adds on each side.

@@ -1,11 +1,13 @@
 use super::{Kind, Pooling};
 use crate::cpu::{by_dtype, for_planes, inside, with_scratch};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
 use gdl_kernels::{par, view::contiguous};
 use std::ops::Range;
 
-/// Pooling on the CPU, forward and backward.
+/// Pooling by the kernels, forward and backward.
 pub(crate) fn pool2d(x: &Tensor, p: &Pooling) -> Result<Tensor> {
     x.apply_op1(Forward(*p))
 }
@@ -193,6 +195,11 @@ impl CustomOp1 for Forward {
         Ok((out, (n, c, self.0.out.0, self.0.out.1).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::forward(storage, layout, &self.0)
+    }
+
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         Ok(Some(x.apply_op2_no_bwd(grad, &Backward(self.0))?))
     }
@@ -212,5 +219,16 @@ impl CustomOp2 for Backward {
     ) -> Result<(CpuStorage, Shape)> {
         let out = by_dtype!("pool2d gradient", s1, backward((s1, l1), (s2, l2), &self.0));
         Ok((out, self.0.shape.into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        super::cuda::backward((s1, l1), (s2, l2), &self.0)
     }
 }

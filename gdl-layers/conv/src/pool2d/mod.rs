@@ -1,10 +1,12 @@
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 
 use crate::config::IntoPair;
-use crate::cpu::has_kernel;
 use crate::geometry::{dims4, sliding_size};
 use candle_core::{Result, Tensor, bail};
+use gdl_kernels::has_kernel;
 use serde::{Deserialize, Serialize};
 
 /// The window of a pooling operator. Pairs are (height, width).

@@ -1,9 +1,11 @@
 use crate::cpu::{by_dtype, for_planes};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::Float;
 use gdl_kernels::{par, view::contiguous};
 
-/// Up-sampling on the CPU, forward and backward.
+/// Up-sampling by the kernels, forward and backward.
 pub(crate) fn upsample_nearest2d(x: &Tensor, scale: usize) -> Result<Tensor> {
     x.apply_op1(Forward { scale })
 }
@@ -62,6 +64,11 @@ impl CustomOp1 for Forward {
         Ok((out, (n, c, h * self.scale, w * self.scale).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::forward(storage, layout, self.scale)
+    }
+
     fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         Ok(Some(grad.apply_op1_no_bwd(&Backward { scale: self.scale })?))
     }
@@ -76,5 +83,10 @@ impl CustomOp1 for Backward {
         let (n, c, h, w) = layout.shape().dims4()?;
         let out = by_dtype!("upsample_nearest2d gradient", storage, backward(storage, layout, self.scale));
         Ok((out, (n, c, h / self.scale, w / self.scale).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::backward(storage, layout, self.scale)
     }
 }

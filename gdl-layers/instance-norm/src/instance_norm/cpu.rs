@@ -28,11 +28,8 @@ pub(super) fn instance_norm(
     if weight.is_none() && bias.is_none() {
         return x.apply_op1(op);
     }
-    let or = |t: Option<&Tensor>, value: f64| match t {
-        Some(t) => Ok(t.clone()),
-        None => Tensor::full(value, x.dim(1)?, x.device())?.to_dtype(x.dtype()),
-    };
-    x.apply_op3(&or(weight, 1.0)?, &or(bias, 0.0)?, op)
+    let (weight, bias) = super::or_neutral(x, weight, bias)?;
+    x.apply_op3(&weight, &bias, op)
 }
 
 /// One application; the backward pass reuses the statistics of the forward pass.

@@ -1,4 +1,6 @@
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod jvp;
 mod moments;
 pub(crate) mod reference;
@@ -7,6 +9,8 @@ pub use jvp::instance_norm_jvp;
 pub use moments::{Moments, instance_norm_by};
 
 use crate::Definition;
+#[cfg(feature = "cuda")]
+use candle_core::Device;
 use candle_core::{DType, Module, Result, Tensor, bail};
 use gdl_kernels::Activation;
 
@@ -53,8 +57,11 @@ pub fn instance_norm(
     activation: Activation,
 ) -> Result<Tensor> {
     check(x, weight, bias)?;
+    let kernels = gdl_kernels::has_kernel(x);
     match x.dtype() {
         DType::F32 | DType::F64 => {}
+        // The kernel widens where it sums.
+        DType::F16 | DType::BF16 if kernels => {}
         // Sums over a plane overflow half precision, or lose it.
         half @ (DType::F16 | DType::BF16) => {
             let wide = |t: Option<&Tensor>| t.map(|t| t.to_dtype(DType::F32)).transpose();
@@ -65,13 +72,27 @@ pub fn instance_norm(
         }
         other => bail!("instance_norm: the input must be of a floating-point type, not {other:?}"),
     }
-    if !x.device().is_cpu() || gdl_kernels::force_reference() {
+    if !kernels {
         return reference::instance_norm(x, weight, bias, eps, definition, activation);
     }
     // The kernel's backward reads the side of the kink from the sign of the result, which needs a slope of 0 or more.
     let slope = activation.slope().filter(|slope| *slope >= 0.0);
-    let y = cpu::instance_norm(x, weight, bias, cpu::Params { eps, definition, slope })?;
+    let params = cpu::Params { eps, definition, slope };
+    let y = match x.device() {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(_) => cuda::instance_norm(x, weight, bias, params)?,
+        _ => cpu::instance_norm(x, weight, bias, params)?,
+    };
     if slope.is_some() { Ok(y) } else { activation.forward(&y) }
+}
+
+/// The weight and the bias, ones and zeros in the place of a missing one.
+fn or_neutral(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+    let or = |t: Option<&Tensor>, value: f64| match t {
+        Some(t) => Ok(t.clone()),
+        None => Tensor::full(value, x.dim(1)?, x.device())?.to_dtype(x.dtype()),
+    };
+    Ok((or(weight, 1.0)?, or(bias, 0.0)?))
 }
 
 fn check(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Result<()> {

@@ -1,5 +1,9 @@
+#[cfg(feature = "cuda")]
+mod cuda;
 mod rectifier;
 
+#[cfg(feature = "cuda")]
+pub use cuda::backward as cuda_rectifier_gradient;
 pub use rectifier::rectifier_gradient;
 
 use candle_core::{Result, Tensor};
@@ -69,7 +73,7 @@ impl Activation {
 
 impl Module for Activation {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if let Some(slope) = self.slope().filter(|_| rectifier::has_kernel(x)) {
+        if let Some(slope) = self.slope().filter(|_| crate::has_kernel(x)) {
             return rectifier::rectify(x, slope);
         }
         match *self {

@@ -1,16 +1,13 @@
-//! The rectifiers on the CPU: one pass forward, one backward, nothing kept between them but what the graph keeps.
+//! The rectifiers: one pass forward, one backward, nothing kept between them but what the graph keeps.
 
 use crate::gemm::Float;
 use crate::{par, view};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 
 /// Elements of a task. A fixed size: results do not depend on the number of threads.
 const CHUNK: usize = 1 << 15;
-
-/// Whether the kernels take this tensor.
-pub(super) fn has_kernel(x: &Tensor) -> bool {
-    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) && !crate::force_reference()
-}
 
 /// `x` where it is positive or no number, `slope * x` elsewhere.
 pub(super) fn rectify(x: &Tensor, slope: f64) -> Result<Tensor> {
@@ -22,7 +19,7 @@ pub(super) fn rectify(x: &Tensor, slope: f64) -> Result<Tensor> {
 /// `reference` may be the rectifier's input, or for a `slope` of 0 or more its result, whose sign is the same.
 ///
 /// # Shape
-/// Two tensors of one shape and type, f32 or f64 on the CPU; the result has it too.
+/// Two tensors of one shape and type, on a device that has the kernel ([`has_kernel`](crate::has_kernel())); the result has it too.
 ///
 /// # Errors
 /// When they differ or live elsewhere.
@@ -91,6 +88,11 @@ impl CustomOp1 for Rectifier {
         Ok((out, layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::forward(x, layout, self.slope)
+    }
+
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         rectifier_gradient(x, grad, self.slope).map(Some)
     }
@@ -114,5 +116,15 @@ impl CustomOp2 for Gradient {
             _ => backward::<f32>(x, grad, self.slope)?,
         };
         Ok((out, x_layout.shape().clone()))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        grad: &CudaStorage,
+        grad_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        super::cuda::backward((x, x_layout), (grad, grad_layout), self.slope)
     }
 }

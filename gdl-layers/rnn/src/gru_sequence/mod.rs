@@ -109,7 +109,13 @@ pub(crate) fn gru_layer(
             let (mut ys, mut finals) = (Vec::new(), Vec::new());
             for GruSide { w_ih, w_hh, bias, reset, h0, reverse } in sides {
                 let params = SequenceParams { reverse: *reverse, lengths };
-                let (y, h) = reference::gru_sequence(&x, w_ih, w_hh, bias.as_ref(), h0, *reset, params)?;
+                let (y, h) = match *reset {
+                    #[cfg(feature = "cuda")]
+                    GruReset::After(b_hn) if input.takes_cuda() => {
+                        crate::cuda::gru(&x, (w_ih, w_hh), bias.as_ref(), b_hn, h0, params)?
+                    }
+                    reset => reference::gru_sequence(&x, w_ih, w_hh, bias.as_ref(), h0, reset, params)?,
+                };
                 ys.push(y);
                 finals.push(h);
             }

@@ -88,6 +88,12 @@ impl<'a> LstmCell<'a> {
         Self { w_ih, w_hh, bias: None, w_hr: None, norm: None, zoneout: None }
     }
 
+    /// Whether there is nothing but weights and a bias.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.w_hr.is_none() && self.norm.is_none() && self.zoneout.is_none()
+    }
+
     /// Features H of the cell state.
     pub(crate) fn size(&self) -> Result<usize> {
         match *self.w_hh.dims() {

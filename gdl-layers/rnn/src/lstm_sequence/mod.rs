@@ -96,7 +96,13 @@ pub(crate) fn lstm_layer(
             let mut finals = Vec::new();
             for LstmSide { cell, h0, c0, reverse } in sides {
                 let params = SequenceParams { reverse: *reverse, lengths };
-                let (y, h, c) = reference::lstm_sequence(&x, cell, h0, c0, params)?;
+                let (y, h, c) = match () {
+                    #[cfg(feature = "cuda")]
+                    () if input.takes_cuda() && cell.is_plain() => {
+                        crate::cuda::lstm(&x, cell, h0, c0, params)?
+                    }
+                    () => reference::lstm_sequence(&x, cell, h0, c0, params)?,
+                };
                 ys.push(y);
                 finals.push((h, c));
             }

@@ -80,6 +80,18 @@ impl Adam {
         Ok(Self { config, slots })
     }
 
+    fn step_along(
+        &mut self,
+        gradient: impl FnMut(&Var) -> candle_core::Result<Option<Tensor>>,
+    ) -> candle_core::Result<()> {
+        let rule = |t| AdamRule::new(&self.config, t);
+        #[cfg(feature = "cuda")]
+        if self.slots.on_cuda() {
+            return self.slots.step_at_once(gradient, rule);
+        }
+        self.slots.step(gradient, rule)
+    }
+
     /// The settings, with the learning rate as it stands.
     pub fn config(&self) -> &AdamConfig {
         &self.config
@@ -88,11 +100,11 @@ impl Adam {
 
 impl Optimizer for Adam {
     fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
-        self.slots.step(|var| Ok(grads.get(var).cloned()), |t| AdamRule::new(&self.config, t))
+        self.step_along(|var| Ok(grads.get(var).cloned()))
     }
 
     fn step_taking(&mut self, grads: &mut Gradients) -> candle_core::Result<()> {
-        self.slots.step(|var| grads.take(var), |t| AdamRule::new(&self.config, t))
+        self.step_along(|var| grads.take(var))
     }
 
     fn learning_rate(&self) -> f64 {
@@ -118,13 +130,13 @@ impl Stateful for Adam {
 /// The numbers of one step.
 #[derive(Debug)]
 pub(crate) struct AdamRule {
-    keep: f64,  // factor on p: decoupled decay
-    decay: f64, // added to g, times p
-    new1: f64,  // 1 - beta1
-    beta2: f64,
-    step_size: f64,
-    correct2: f64, // 1 / sqrt(1 - beta2^t)
-    eps: f64,
+    pub(super) keep: f64,  // factor on p: decoupled decay
+    pub(super) decay: f64, // added to g, times p
+    pub(super) new1: f64,  // 1 - beta1
+    pub(super) beta2: f64,
+    pub(super) step_size: f64,
+    pub(super) correct2: f64, // 1 / sqrt(1 - beta2^t)
+    pub(super) eps: f64,
 }
 
 impl AdamRule {

@@ -59,6 +59,17 @@ pub(crate) fn update<const K: usize, R: Rule<K>>(
     g: &Tensor,
     state: [&Var; K],
 ) -> Result<()> {
+    check(name, p, g)?;
+    match p.dtype() {
+        _ if !p.device().is_cpu() || gdl_kernels::force_reference() => composed(rule, p, g, state),
+        DType::F32 => fused::<f32, K, R>(rule, p, g, state),
+        DType::F64 => fused::<f64, K, R>(rule, p, g, state),
+        _ => composed(rule, p, g, state),
+    }
+}
+
+/// Whether a gradient fits its variable, or an error that names it.
+pub(crate) fn check(name: &str, p: &Var, g: &Tensor) -> Result<()> {
     if g.shape() != p.shape() || g.dtype() != p.dtype() {
         bail!(
             "{name}: the gradient is {:?} {}, the variable {:?} {}",
@@ -68,12 +79,7 @@ pub(crate) fn update<const K: usize, R: Rule<K>>(
             p.dtype().as_str()
         )
     }
-    match p.dtype() {
-        _ if !p.device().is_cpu() || gdl_kernels::force_reference() => composed(rule, p, g, state),
-        DType::F32 => fused::<f32, K, R>(rule, p, g, state),
-        DType::F64 => fused::<f64, K, R>(rule, p, g, state),
-        _ => composed(rule, p, g, state),
-    }
+    Ok(())
 }
 
 pub(crate) fn composed<const K: usize, R: Rule<K>>(
@@ -234,6 +240,29 @@ pub(crate) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
         Some(sum) => Ok(sum),
         None => scalar((wide(a)? * wide(b)?)?.sum_all()?),
     }
+}
+
+/// The sum of squares of each tensor. However many lie on a device, it is waited for once.
+pub(crate) fn squares<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Vec<f64>> {
+    let mut sums = Vec::new();
+    let mut pending = Vec::new();
+    for t in tensors {
+        match on_cpu(t, t, |x, y| x * y)? {
+            Some(sum) => sums.push(sum),
+            None => {
+                pending.push((sums.len(), wide(t)?.sqr()?.sum_all()?));
+                sums.push(f64::NAN);
+            }
+        }
+    }
+    let (places, waiting): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
+    if !waiting.is_empty() {
+        let found = Tensor::stack(&waiting, 0)?.to_device(&candle_core::Device::Cpu)?;
+        for (place, sum) in places.into_iter().zip(found.to_dtype(DType::F64)?.to_vec1::<f64>()?) {
+            sums[place] = sum;
+        }
+    }
+    Ok(sums)
 }
 
 /// The sum of the absolute values.

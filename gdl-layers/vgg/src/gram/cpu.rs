@@ -1,6 +1,8 @@
 //! The Gram matrix on the CPU. Its gradient is one product: composed, it would be two, and their sum, each as large as the
 //! features.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use gdl_kernels::gemm::{Float, Mat, Threads, gemm};
 use gdl_kernels::{par, view};
@@ -72,8 +74,17 @@ impl CustomOp1 for Gram {
         Ok((out, (n, c, c).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, f: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::forward(f, layout, self.scale)
+    }
+
     fn bwd(&self, f: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        f.apply_op2_no_bwd(grad, &Gradient { scale: self.scale }).map(Some)
+        if f.device().is_cpu() {
+            return f.apply_op2_no_bwd(grad, &Gradient { scale: self.scale }).map(Some);
+        }
+        let both = ((grad + grad.t()?)? * self.scale)?;
+        both.matmul(&f.detach().flatten_from(2)?)?.reshape(f.shape()).map(Some)
     }
 }
 

@@ -1,7 +1,9 @@
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub(crate) mod reference;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 /// The Gram matrix of features: which channels are active together, wherever that is.
 ///
@@ -21,8 +23,7 @@ pub fn gram_matrix(f: &Tensor) -> Result<Tensor> {
     if f.elem_count() == 0 {
         candle_core::bail!("gram_matrix: features of shape {:?} have no elements", f.dims())
     }
-    let kernel = f.device().is_cpu() && matches!(f.dtype(), DType::F32 | DType::F64);
-    if kernel && !gdl_kernels::force_reference() {
+    if gdl_kernels::has_kernel(f) {
         return cpu::gram_matrix(f, 1.0 / (c * h * w) as f64);
     }
     reference::gram_matrix(f)

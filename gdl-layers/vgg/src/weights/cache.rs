@@ -2,20 +2,10 @@ use super::{SAFETENSORS, VggWeights};
 use crate::{Error, Result, Tap};
 use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The metadata key of [`checksum`].
 const CHECKSUM: &str = "checksum";
-
-/// Where fetched weights are kept: `$GDL_CACHE`, else `gdl` in the user's cache folder (`$XDG_CACHE_HOME`,
-/// `~/.cache`; on Windows `%LOCALAPPDATA%`). None where none of these is set.
-pub fn cache_dir() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    folder("GDL_CACHE")
-        .or_else(|| folder("XDG_CACHE_HOME").map(|p| p.join("gdl")))
-        .or_else(|| folder("LOCALAPPDATA").map(|p| p.join("gdl")))
-        .or_else(|| folder("HOME").map(|p| p.join(".cache").join("gdl")))
-}
 
 impl VggWeights {
     /// Writes the weights to a `.safetensors` file, with all that [`VggWeights::open`] needs in its metadata and a checksum

@@ -4,7 +4,7 @@ pub mod hub;
 mod random;
 pub(crate) mod ranges;
 
-pub use cache::cache_dir;
+pub use gdl_kernels::cache_dir;
 
 use crate::{Arch, ConvSpec, Error, Preprocess, Result, STANDARD_WIDTHS, Tap, Vgg, VggConfig};
 use candle_core::{DType, Device, Tensor};

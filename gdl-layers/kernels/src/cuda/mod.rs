@@ -1,0 +1,28 @@
+//! What the CUDA kernels of every crate share: their sources and how they are compiled, their arguments, matrix products.
+//!
+//! A kernel stands in a `.cu` file beside the operator that it belongs to. It is compiled at run time, once for each
+//! element type, and the result is kept in memory and in the user's cache. All work goes into the stream of the candle
+//! device, and nothing here waits for it.
+
+mod arg;
+pub mod gemm;
+mod launch;
+mod source;
+
+pub use crate::activation::cuda_rectifier_gradient as rectifier_gradient;
+pub use arg::{Input, empty, pointer, pointer_mut, tensor, zeros};
+pub use launch::{Grid, Param, launch};
+pub use source::Source;
+
+use candle_core::{CudaDevice, Device, Result, Tensor, bail};
+
+/// The device of a tensor that lies on CUDA.
+///
+/// # Errors
+/// For a tensor elsewhere.
+pub fn device(x: &Tensor) -> Result<CudaDevice> {
+    match x.device() {
+        Device::Cuda(device) => Ok(device.clone()),
+        other => bail!("a CUDA kernel was given a tensor on {:?}", other.location()),
+    }
+}
