@@ -1,7 +1,7 @@
 //! The command line: global flags and the list of commands. Each command's own flags stand beside its code.
 
 use crate::{
-    commands::{bench, cyclegan, demo, nst, pix2pix, seq2seq, text},
+    commands::{bench, check, cyclegan, demo, info, nst, pix2pix, seq2seq, text},
     device::DeviceName,
     progress::Verbosity,
 };
@@ -66,4 +66,8 @@ pub(crate) enum Command {
     Seq2seq(seq2seq::Seq2SeqCommand),
     /// Time one step of each training loop, to compare with other programs doing the same
     Bench(bench::BenchArgs),
+    /// Compare every operator on --device with the CPU in double precision, its gradients too
+    Check(check::CheckArgs),
+    /// Say what this program was built with, and which devices it finds
+    Info(info::InfoArgs),
 }

@@ -35,3 +35,9 @@ pub use style_picture::{Style, StyleSource};
 pub use transfer::{Frame, Series, StepReport, StyleTransfer, TransferProgress, TransferState};
 
 pub mod builtin;
+
+/// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
+#[cfg(feature = "cuda")]
+pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
+    vec![losses::tv::cuda::SOURCE]
+}

@@ -1,8 +1,10 @@
 //! One module per command: its flags, and the library calls they turn into.
 
 pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod cyclegan;
 pub(crate) mod demo;
+pub(crate) mod info;
 pub(crate) mod nst;
 pub(crate) mod pix2pix;
 mod run_place;
@@ -22,6 +24,10 @@ use run_place::{Kind, RunPlace};
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Result<()> {
     device::set_threads(cli.global.threads.into())?;
+    if let Command::Info(args) = &cli.command {
+        // What it says matters most where the device does not open.
+        return info::run(args);
+    }
     let context = Context { device: cli.global.device.open()?, verbosity: cli.global.verbosity() };
     match cli.command {
         Command::Demo(args) => demo::run(&args, &context),
@@ -31,6 +37,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Text(command) => text::run(&command, &context),
         Command::Seq2seq(command) => seq2seq::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
+        Command::Check(args) => check::run(&args, &context),
+        Command::Info(args) => info::run(&args),
     }
 }
 

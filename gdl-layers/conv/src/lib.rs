@@ -22,3 +22,16 @@ pub use conv2d::{Conv2d, Conv2dParams, conv2d, conv2d_activated, conv2d_pooled};
 pub use pad2d::{Pad, PadMode, pad2d};
 pub use pool2d::{Pool2dParams, avg_pool2d, avg_pool2d_exclude_pad, l2_pool2d, max_pool2d};
 pub use upsample_nearest2d::upsample_nearest2d;
+
+/// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
+#[cfg(feature = "cuda")]
+pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
+    vec![
+        conv2d::cuda::FINISH,
+        #[cfg(not(feature = "cudnn"))]
+        conv2d::cuda::columns::SOURCE,
+        pad2d::cuda::SOURCE,
+        pool2d::cuda::SOURCE,
+        upsample_nearest2d::cuda::SOURCE,
+    ]
+}

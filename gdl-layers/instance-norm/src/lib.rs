@@ -13,3 +13,9 @@ pub use layer::InstanceNorm2d;
 pub mod reference {
     pub use crate::instance_norm::reference::instance_norm;
 }
+
+/// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
+#[cfg(feature = "cuda")]
+pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
+    vec![instance_norm::cuda::SOURCE]
+}

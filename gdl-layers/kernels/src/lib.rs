@@ -23,3 +23,9 @@ pub use fnv::Fnv1a;
 pub use gradients::{Gradients, WeightGradient, weight_gradient};
 pub use recompute::{is_recomputing, recomputed};
 pub use reference::force_reference;
+
+/// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
+#[cfg(feature = "cuda")]
+pub fn cuda_sources() -> Vec<cuda::Source> {
+    vec![activation::cuda::SOURCE]
+}

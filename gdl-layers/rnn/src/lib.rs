@@ -37,3 +37,9 @@ pub mod reference {
     pub use crate::gru_sequence::reference::gru_sequence;
     pub use crate::lstm_sequence::reference::lstm_sequence;
 }
+
+/// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
+#[cfg(feature = "cuda")]
+pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
+    vec![cuda::lstm::SOURCE, cuda::gru::SOURCE, cross_entropy::cuda::SOURCE, embedding::cuda::SOURCE]
+}

@@ -40,3 +40,9 @@ pub use run_dir::{OnExisting, RunDir};
 pub use schedule::Schedule;
 pub use tensors::{Tensors, load_tensors, save_tensors};
 pub use weight_average::WeightAverage;
+
+/// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
+#[cfg(feature = "cuda")]
+pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
+    vec![optim::cuda::SOURCE]
+}

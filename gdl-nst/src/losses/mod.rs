@@ -8,7 +8,7 @@ mod normalised;
 mod roots;
 mod style;
 mod temporal;
-mod tv;
+pub(crate) mod tv;
 
 pub use content::content_loss;
 pub(crate) use content::content_scale;

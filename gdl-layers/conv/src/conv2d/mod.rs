@@ -1,7 +1,7 @@
 mod columns;
 pub(crate) mod cpu;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 mod kernel;
 mod layer;
 mod pooled;

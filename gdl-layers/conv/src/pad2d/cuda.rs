@@ -3,7 +3,7 @@ use super::cpu::Padding;
 use candle_core::{CudaStorage, Layout, Result, Shape};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch};
 
-const SOURCE: Source = Source { name: "pad2d", code: include_str!("pad2d.cu") };
+pub(crate) const SOURCE: Source = Source { name: "pad2d", code: include_str!("pad2d.cu") };
 
 /// From the image to the padded one with `pad2d`, the other way with `pad2d_gradient`.
 pub(super) fn run(

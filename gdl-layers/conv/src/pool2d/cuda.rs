@@ -2,7 +2,7 @@ use super::{Kind, Pooling};
 use candle_core::{CudaStorage, Layout, Result, Shape};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch};
 
-const SOURCE: Source = Source { name: "pool2d", code: include_str!("pool2d.cu") };
+pub(crate) const SOURCE: Source = Source { name: "pool2d", code: include_str!("pool2d.cu") };
 
 /// The window, as both kernels take it.
 fn window(p: &Pooling) -> [Param<'static>; 11] {

@@ -1,6 +1,6 @@
 mod cpu;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 mod reference;
 
 use crate::config::IntoPair;

@@ -1,7 +1,8 @@
 use candle_core::{CudaStorage, Layout, Result, Shape};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch};
 
-const SOURCE: Source = Source { name: "upsample_nearest2d", code: include_str!("upsample_nearest2d.cu") };
+pub(crate) const SOURCE: Source =
+    Source { name: "upsample_nearest2d", code: include_str!("upsample_nearest2d.cu") };
 
 pub(super) fn forward(x: &CudaStorage, layout: &Layout, scale: usize) -> Result<(CudaStorage, Shape)> {
     let (n, c, h, w) = layout.shape().dims4()?;

@@ -8,7 +8,7 @@ use candle_core::{
 use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, tensor};
 use std::sync::OnceLock;
 
-const SOURCE: Source = Source { name: "instance-norm", code: include_str!("instance_norm.cu") };
+pub(crate) const SOURCE: Source = Source { name: "instance-norm", code: include_str!("instance_norm.cu") };
 
 /// The kernel on a checked tensor on CUDA.
 pub(super) fn instance_norm(

@@ -1,6 +1,6 @@
 mod cpu;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 mod jvp;
 mod moments;
 pub(crate) mod reference;

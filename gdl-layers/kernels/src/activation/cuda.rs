@@ -1,7 +1,7 @@
 use crate::cuda::{Grid, Input, Param, Source, empty, launch};
 use candle_core::{CudaStorage, Layout, Result, Shape};
 
-const SOURCE: Source = Source { name: "rectifier", code: include_str!("rectifier.cu") };
+pub(crate) const SOURCE: Source = Source { name: "rectifier", code: include_str!("rectifier.cu") };
 
 pub(super) fn forward(x: &CudaStorage, layout: &Layout, slope: f64) -> Result<(CudaStorage, Shape)> {
     let x = Input::new(x, layout)?;

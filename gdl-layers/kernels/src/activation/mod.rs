@@ -1,5 +1,5 @@
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 mod rectifier;
 
 #[cfg(feature = "cuda")]

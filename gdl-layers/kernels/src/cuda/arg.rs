@@ -84,6 +84,18 @@ pub fn tensor(storage: CudaStorage, shape: impl Into<Shape>) -> Tensor {
     Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false)
 }
 
+/// A copy of a tensor's storage, for operators that were composed of others on the way.
+///
+/// # Errors
+/// For a tensor that does not lie on CUDA, and when there is no memory left.
+pub fn copy(tensor: &Tensor) -> Result<(CudaStorage, Shape)> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cuda(storage) => Ok((storage.try_clone(layout)?, tensor.shape().clone())),
+        _ => bail!("a CUDA kernel was given a tensor on {:?}", tensor.device().location()),
+    }
+}
+
 /// The width of an element in bytes, by which [`pointer`] and [`pointer_mut`] move.
 fn at(start: usize, dtype: DType) -> u64 {
     (start * dtype.size_in_bytes()) as u64

@@ -5,12 +5,14 @@
 //! device, and nothing here waits for it.
 
 mod arg;
+#[cfg(feature = "cudnn")]
+pub mod cudnn;
 pub mod gemm;
 mod launch;
 mod source;
 
 pub use crate::activation::cuda_rectifier_gradient as rectifier_gradient;
-pub use arg::{Input, empty, pointer, pointer_mut, tensor, zeros};
+pub use arg::{Input, copy, empty, pointer, pointer_mut, tensor, zeros};
 pub use launch::{Grid, Param, launch};
 pub use source::Source;
 

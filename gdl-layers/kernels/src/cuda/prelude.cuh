@@ -64,6 +64,8 @@ __device__ __forceinline__ void store(T *p, A value) {
 }
 #endif
 
+#define NOT_A_NUMBER __uint_as_float(0x7fc00000u)
+
 // Every index below `count` once, however many threads there are.
 #define EACH(i, count) (uint i = blockIdx.x * blockDim.x + threadIdx.x; i < (count); i += gridDim.x * blockDim.x)
 

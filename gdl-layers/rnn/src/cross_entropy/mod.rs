@@ -2,6 +2,8 @@
 
 mod config;
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 pub(crate) mod reference;
 
 pub use config::CrossEntropy;
@@ -10,7 +12,9 @@ use candle_core::{DType, Result, Tensor, bail};
 
 /// Mean over the targets of -log softmax(logits)\[target\].
 ///
-/// On the CPU, in f32 and f64, nothing as wide as the logits is made beside their gradient.
+/// On the CPU, in f32 and f64, nothing as wide as the logits is made beside their gradient. On CUDA neither is, and the
+/// targets are not looked at on the way: instead of an error, a target that is not below V makes its loss NaN, and so does
+/// the mean where every target is ignored.
 ///
 /// # Shape
 ///
@@ -41,6 +45,11 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, config: &CrossEntropy) -
     let Some((&vocab, rows)) = logits.dims().split_last() else {
         bail!("cross_entropy: expected logits (..., V), got a scalar")
     };
+    #[cfg(feature = "cuda")]
+    if takes_cuda(logits) {
+        check("cross_entropy", targets, rows, config)?;
+        return cuda::cross_entropy(&logits.reshape(((), vocab))?, targets, config);
+    }
     let targets = Targets::new("cross_entropy", targets, rows, vocab, config)?;
     let logits = logits.reshape(((), vocab))?;
     match logits.dtype() {
@@ -70,6 +79,11 @@ pub fn token_losses(logits: &Tensor, targets: &Tensor, config: &CrossEntropy) ->
     let Some((&vocab, rows)) = logits.dims().split_last() else {
         bail!("token_losses: expected logits (..., V), got a scalar")
     };
+    #[cfg(feature = "cuda")]
+    if takes_cuda(logits) {
+        check("token_losses", targets, rows, config)?;
+        return cuda::token_losses(&logits.reshape(((), vocab))?, targets, config)?.reshape(rows);
+    }
     let targets = Targets::new("token_losses", targets, rows, vocab, config)?;
     let flat = logits.reshape(((), vocab))?;
     let losses = match logits.dtype() {
@@ -81,6 +95,25 @@ pub fn token_losses(logits: &Tensor, targets: &Tensor, config: &CrossEntropy) ->
         _ => reference::token_losses(&flat, &targets)?,
     };
     losses.reshape(rows)
+}
+
+/// Whether the CUDA kernels take these logits.
+#[cfg(feature = "cuda")]
+pub(crate) fn takes_cuda(logits: &Tensor) -> bool {
+    matches!(logits.device(), candle_core::Device::Cuda(_))
+        && gdl_kernels::has_kernel(logits)
+        && logits.elem_count() > 0
+}
+
+/// Checks what can be seen without reading the targets.
+pub(crate) fn check(op: &str, targets: &Tensor, rows: &[usize], config: &CrossEntropy) -> Result<()> {
+    if targets.dims() != rows {
+        bail!("{op}: expected one target per row, {rows:?}, got {:?}", targets.shape())
+    }
+    if !(0. ..=1.).contains(&config.label_smoothing) {
+        bail!("{op}: label_smoothing must be in [0, 1], got {}", config.label_smoothing)
+    }
+    Ok(())
 }
 
 /// What is to be predicted, checked.
@@ -103,13 +136,8 @@ impl Targets {
         vocab: usize,
         config: &CrossEntropy,
     ) -> Result<Self> {
+        check(op, targets, rows, config)?;
         let CrossEntropy { ignore_index, label_smoothing } = *config;
-        if targets.dims() != rows {
-            bail!("{op}: expected one target per row, {rows:?}, got {:?}", targets.shape())
-        }
-        if !(0. ..=1.).contains(&label_smoothing) {
-            bail!("{op}: label_smoothing must be in [0, 1], got {label_smoothing}")
-        }
         let mut ids = targets.flatten_all()?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
         for id in &mut ids {
             if Some(*id) == ignore_index {

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Ten
 use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, pointer, pointer_mut, tensor};
 use std::sync::OnceLock;
 
-const SOURCE: Source = Source { name: "gru", code: include_str!("gru.cu") };
+pub(crate) const SOURCE: Source = Source { name: "gru", code: include_str!("gru.cu") };
 
 /// A GRU layer in one direction whose reset gate acts after the product, as
 /// [`reference`](crate::reference::gru_sequence): outputs and final h.

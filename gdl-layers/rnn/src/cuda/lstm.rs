@@ -5,7 +5,7 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Ten
 use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, pointer, pointer_mut, tensor};
 use std::sync::OnceLock;
 
-const SOURCE: Source = Source { name: "lstm", code: include_str!("lstm.cu") };
+pub(crate) const SOURCE: Source = Source { name: "lstm", code: include_str!("lstm.cu") };
 
 /// A plain LSTM layer in one direction, as [`reference`](crate::reference::lstm_sequence): outputs, final h, final c.
 pub(crate) fn lstm(

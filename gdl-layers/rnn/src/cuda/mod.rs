@@ -3,8 +3,8 @@
 //! The input's share of the gates is computed for all steps at once before, and the gradient of the recurrent weights after,
 //! each in one product.
 
-mod gru;
-mod lstm;
+pub(crate) mod gru;
+pub(crate) mod lstm;
 
 pub(crate) use gru::gru;
 pub(crate) use lstm::lstm;
@@ -85,7 +85,7 @@ fn before(start: &Tensor, outputs: &Tensor) -> Result<Tensor> {
 }
 
 /// Lends the elements of five tensors.
-fn lend<R>(tensors: [&Tensor; 5], f: impl FnOnce([&Input<'_>; 5]) -> Result<R>) -> Result<R> {
+pub(crate) fn lend<R>(tensors: [&Tensor; 5], f: impl FnOnce([&Input<'_>; 5]) -> Result<R>) -> Result<R> {
     let [a, b, c, d, e] = tensors;
     Input::of(a, |a| {
         Input::of(b, |b| Input::of(c, |c| Input::of(d, |d| Input::of(e, |e| f([a, b, c, d, e])))))

@@ -1,6 +1,8 @@
 //! Vectors for tokens.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 mod reference;
 
 use candle_core::{DType, Module, Result, Tensor, bail};
@@ -103,6 +105,10 @@ impl Module for Embedding {
 
 /// The rows of a table (V, E) that the ids (...) name, as (..., E).
 pub(crate) fn lookup(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if matches!(table.device(), candle_core::Device::Cuda(_)) && gdl_kernels::has_kernel(table) {
+        return cuda::lookup(table, ids);
+    }
     match table.dtype() {
         _ if !table.device().is_cpu() || gdl_kernels::force_reference() => reference::lookup(table, ids),
         DType::F32 => cpu::lookup::<f32>(table, ids),

@@ -49,6 +49,12 @@ pub fn linear_cross_entropy(
         Some((&last, rows)) if last == inputs => rows,
         _ => bail!("linear_cross_entropy: expected input (..., {inputs}), got {:?}", x.shape()),
     };
+    #[cfg(feature = "cuda")]
+    if cross_entropy::takes_cuda(x) {
+        cross_entropy::check("linear_cross_entropy", targets, rows, config)?;
+        let logits = linear::reference::linear(&x.reshape(((), inputs))?, layer.weight(), layer.bias())?;
+        return cross_entropy::cross_entropy(&logits, &targets.flatten_all()?, config);
+    }
     let targets = Targets::new("linear_cross_entropy", targets, rows, vocab, config)?;
     let x = x.reshape(((), inputs))?;
     match x.dtype() {

@@ -4,7 +4,7 @@ use super::adam::AdamRule;
 use candle_core::{Device, Result, Storage, Tensor, Var, bail};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, launch, pointer};
 
-const SOURCE: Source = Source { name: "adam", code: include_str!("adam.cu") };
+pub(crate) const SOURCE: Source = Source { name: "adam", code: include_str!("adam.cu") };
 
 /// Elements that a block changes.
 const STRETCH: usize = 1 << 14;

@@ -1,6 +1,6 @@
 mod adam;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 pub(crate) mod elementwise;
 mod lbfgs;
 mod line_search;

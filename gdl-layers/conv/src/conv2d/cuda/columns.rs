@@ -5,7 +5,7 @@ use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape};
 use gdl_kernels::cuda::gemm::{Mat, gemm};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch, pointer, pointer_mut};
 
-const SOURCE: Source = Source { name: "convolution-columns", code: include_str!("columns.cu") };
+pub(crate) const SOURCE: Source = Source { name: "convolution-columns", code: include_str!("columns.cu") };
 
 /// Elements of the buffer of columns.
 const BUFFER: usize = 1 << 26;
@@ -40,7 +40,11 @@ impl<'a> Columns<'a> {
         let (batch, all) = (self.g.batch, self.g.small.0 * self.g.small.1);
         let most = (BUFFER / rows).clamp(1, all);
         (0..batch).flat_map(move |sample| {
-            (0..all).step_by(most).map(move |first| Stretch { sample, first, positions: most.min(all - first) })
+            (0..all).step_by(most).map(move |first| Stretch {
+                sample,
+                first,
+                positions: most.min(all - first),
+            })
         })
     }
 

@@ -2,7 +2,7 @@
 //! products of columns.
 
 #[cfg(not(feature = "cudnn"))]
-mod columns;
+pub(crate) mod columns;
 #[cfg(feature = "cudnn")]
 mod cudnn;
 
@@ -15,7 +15,7 @@ use crate::geometry::Geometry;
 use candle_core::{CudaStorage, Layout, Result, Shape};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch, rectifier_gradient, zeros};
 
-const FINISH: Source = Source { name: "convolution-finish", code: include_str!("finish.cu") };
+pub(crate) const FINISH: Source = Source { name: "convolution-finish", code: include_str!("finish.cu") };
 
 /// A tensor's storage and layout, as custom operators get them.
 pub(super) type Arg<'a> = (&'a CudaStorage, &'a Layout);

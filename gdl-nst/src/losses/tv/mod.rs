@@ -1,3 +1,6 @@
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
+
 use candle_core::{Result, Tensor, bail};
 use gdl_conv::{Pad, PadMode, pad2d};
 
@@ -16,7 +19,7 @@ use gdl_conv::{Pad, PadMode, pad2d};
 /// # Source
 /// Mahendran and Vedaldi 2015, with beta = 2.
 pub fn tv_loss(image: &Tensor) -> Result<Tensor> {
-    of_differences(image, Tensor::sqr)
+    of_differences(image, Power::Two)
 }
 
 /// Total variation: the absolute differences of neighbouring pixels. It flattens areas and leaves edges sharp, where
@@ -34,7 +37,7 @@ pub fn tv_loss(image: &Tensor) -> Result<Tensor> {
 /// Rudin, Osher and Fatemi 1992 in its anisotropic form; as in neural-style-pt, which does not divide by the number of
 /// pixels.
 pub fn tv_l1_loss(image: &Tensor) -> Result<Tensor> {
-    of_differences(image, Tensor::abs)
+    of_differences(image, Power::One)
 }
 
 /// Squared total variation over the nine-point stencil: diagonal neighbours count too, so that no direction is
@@ -74,15 +77,30 @@ fn checked(image: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The sum of `size` over the differences of neighbours, per element.
-fn of_differences(image: &Tensor, size: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+/// What is taken of the differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Power {
+    One,
+    Two,
+}
+
+/// The sum of a power of the differences of neighbours, per element.
+fn of_differences(image: &Tensor, power: Power) -> Result<Tensor> {
     checked(image)?;
+    #[cfg(feature = "cuda")]
+    if matches!(image.device(), candle_core::Device::Cuda(_)) && gdl_kernels::has_kernel(image) {
+        return cuda::of_differences(image, power);
+    }
     let mut sum = Tensor::zeros((), image.dtype(), image.device())?;
     for dim in [2, 3] {
         let n = image.dim(dim)?;
         if n > 1 {
             let step = (image.narrow(dim, 1, n - 1)? - image.narrow(dim, 0, n - 1)?)?;
-            sum = (sum + size(&step)?.sum_all()?)?;
+            let sizes = match power {
+                Power::One => step.abs()?,
+                Power::Two => step.sqr()?,
+            };
+            sum = (sum + sizes.sum_all()?)?;
         }
     }
     sum / image.elem_count() as f64
