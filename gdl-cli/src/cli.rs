@@ -2,7 +2,7 @@
 
 use crate::{
     commands::{bench, check, cyclegan, demo, info, nst, pix2pix, seq2seq, text},
-    device::DeviceName,
+    device::{DeviceName, Precision},
     progress::Verbosity,
 };
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -23,6 +23,10 @@ pub(crate) struct Global {
     /// Where to compute: cpu, cuda, cuda:N or metal
     #[arg(long, global = true, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: DeviceName,
+    /// How products are rounded on a GPU: f32; tf32 (f32 sums of products with 10-bit fractions); bf16 (convolutional networks
+    /// computed in bfloat16, their weights and losses in f32); f16 (the same in half precision, not for training)
+    #[arg(long, global = true, value_name = "HOW", default_value = "f32", hide_possible_values = true)]
+    pub(crate) precision: Precision,
     /// Number of CPU threads; 0 uses every core
     #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub(crate) threads: u16,

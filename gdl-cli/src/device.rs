@@ -1,7 +1,8 @@
 //! `--device` and `--threads`.
 
 use anyhow::{Context, Result};
-use candle_core::Device;
+use candle_core::{DType, Device};
+use clap::ValueEnum;
 use std::str::FromStr;
 
 /// Where tensors live, as named on the command line.
@@ -50,6 +51,35 @@ impl DeviceName {
                 Device::new_metal(0).context("--device metal: no Metal device here; use --device cpu")
             }
         }
+    }
+}
+
+/// How products are rounded on a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    F32,
+    Tf32,
+    Bf16,
+    F16,
+}
+
+impl Precision {
+    /// Sets it for the whole process.
+    pub(crate) fn set(self, device: &Device) -> Result<()> {
+        let half = match self {
+            Self::F32 => return Ok(()),
+            Self::Tf32 => None,
+            Self::Bf16 => Some(DType::BF16),
+            Self::F16 => Some(DType::F16),
+        };
+        anyhow::ensure!(
+            device.is_cuda() || (device.is_metal() && half.is_some()),
+            "--precision: the CPU computes in f32 here; it needs --device cuda, bf16 and f16 at least --device metal"
+        );
+        gdl_kernels::set_compute_dtype(half);
+        #[cfg(feature = "cuda")]
+        candle_core::cuda::set_gemm_reduced_precision_f32(self == Self::Tf32);
+        Ok(())
     }
 }
 

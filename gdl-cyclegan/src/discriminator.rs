@@ -1,6 +1,7 @@
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use gdl_blocks::NormKind;
+use gdl_kernels::in_compute_dtype;
 use gdl_kernels::init::InitScheme;
 use gdl_patchgan::{BookGan, BookGanConfig, PatchGan, PatchGanConfig, PixelGan, PixelGanConfig};
 use serde::{Deserialize, Serialize};
@@ -187,11 +188,11 @@ impl Discriminator {
 
 impl Module for Discriminator {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match &self.network {
+        in_compute_dtype(x, |x| match &self.network {
             Network::Patch(network) => network.forward(x),
             Network::Pixel(network) => network.forward(x),
             Network::Book(network) => network.forward(x),
-        }
+        })
     }
 }
 

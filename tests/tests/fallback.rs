@@ -92,7 +92,8 @@ fn with_kernels(folder: &Path, found: &mut Vec<PathBuf>) {
         if !path.is_dir() || path.ends_with("target") {
             continue;
         }
-        if path.join("mod.rs").exists() && (path.join("cpu.rs").exists() || path.join("cpu/mod.rs").exists()) {
+        if path.join("mod.rs").exists() && (path.join("cpu.rs").exists() || path.join("cpu/mod.rs").exists())
+        {
             found.push(path.clone());
         }
         with_kernels(&path, found);

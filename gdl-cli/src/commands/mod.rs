@@ -16,7 +16,8 @@ mod vgg;
 
 use crate::{
     cli::{Cli, Command},
-    device,
+    console::UsageError,
+    device::{self, Precision},
 };
 use anyhow::Result;
 use run_place::{Kind, RunPlace};
@@ -29,6 +30,12 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         return info::run(args);
     }
     let context = Context { device: cli.global.device.open()?, verbosity: cli.global.verbosity() };
+    if cli.global.precision == Precision::F16 && descends(&cli.command) {
+        let message =
+            "--precision f16: gradients below 6e-8 would be lost; train in bf16, whose range is that of f32";
+        return Err(UsageError(message.into()).into());
+    }
+    cli.global.precision.set(&context.device)?;
     match cli.command {
         Command::Demo(args) => demo::run(&args, &context),
         Command::Nst(args) => nst::run(&args, &context),
@@ -40,6 +47,16 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Check(args) => check::run(&args, &context),
         Command::Info(args) => info::run(&args),
     }
+}
+
+/// Whether a command follows gradients through a convolutional network.
+fn descends(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Nst(_)
+            | Command::Cyclegan(cyclegan::CycleGanCommand::Train(_))
+            | Command::Pix2pix(pix2pix::Pix2PixCommand::Train(_))
+    )
 }
 
 /// What the global flags come to.

@@ -11,6 +11,7 @@ use crate::{GeneratorConfig, GeneratorKind};
 use candle_core::{Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_conv::{Pad, PadMode, pad2d};
+use gdl_kernels::in_compute_dtype;
 use gdl_kernels::rng::SharedRng;
 
 /// A network that turns pictures of one domain into pictures of another.
@@ -118,10 +119,10 @@ impl Generator {
 
 impl ModuleT for Generator {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        match &self.network {
+        in_compute_dtype(x, |x| match &self.network {
             Network::Resnet(network) => network.forward_t(x, train),
             Network::Unet(network) => network.forward_t(x, train),
             Network::BookUnet(network) => network.forward_t(x, train),
-        }
+        })
     }
 }

@@ -1,6 +1,7 @@
 use crate::{InstanceNormConfig, Moments, instance_norm, instance_norm_by, instance_norm_jvp};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
+use gdl_kernels::cast_like;
 
 /// Instance normalisation of images: each channel of each image to mean 0 and variance 1.
 ///
@@ -114,6 +115,8 @@ impl Module for InstanceNorm2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let InstanceNormConfig { eps, definition, activation, .. } = self.config;
         self.check(x)?;
-        instance_norm(x, self.weight.as_ref(), self.bias.as_ref(), eps, definition, activation)
+        let like = |t: Option<&Tensor>| t.map(|t| cast_like(t, x)).transpose();
+        let (weight, bias) = (like(self.weight.as_ref())?, like(self.bias.as_ref())?);
+        instance_norm(x, weight.as_ref(), bias.as_ref(), eps, definition, activation)
     }
 }

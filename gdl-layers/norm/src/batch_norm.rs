@@ -2,6 +2,7 @@ use crate::BatchNormConfig;
 use candle_core::{Module, Result, Tensor, Var, bail};
 use candle_nn::{Init, ModuleT, VarBuilder};
 use gdl_instance_norm::{Definition, instance_norm, instance_norm_jvp};
+use gdl_kernels::cast_like;
 
 /// Batch normalisation of images: each channel to mean 0 and variance 1, then scaled and shifted by learnt numbers.
 ///
@@ -148,6 +149,7 @@ impl BatchNorm2d {
         let deviation = (self.running_var.as_detached_tensor() + self.config.eps)?.sqrt()?;
         let scale = (&self.weight / deviation)?;
         let shift = (&self.bias - (self.running_mean.as_detached_tensor() * &scale)?)?;
+        let (scale, shift) = (cast_like(&scale, x)?, cast_like(&shift, x)?);
         let y = x.broadcast_mul(&scale.reshape(per_channel)?)?.broadcast_add(&shift.reshape(per_channel)?)?;
         self.config.activation.forward(&y)
     }
@@ -176,8 +178,8 @@ impl ModuleT for BatchNorm2d {
             self.track(x)?;
         }
         let BatchNormConfig { eps, activation, .. } = self.config;
-        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
-        let y = instance_norm(&as_one(x)?, weight, bias, eps, Definition::Torch, activation)?;
+        let (weight, bias) = (cast_like(&self.weight, x)?, cast_like(&self.bias, x)?);
+        let y = instance_norm(&as_one(x)?, Some(&weight), Some(&bias), eps, Definition::Torch, activation)?;
         as_many(&y, x)
     }
 }

@@ -2,7 +2,7 @@ use super::{Conv2dParams, conv2d_activated, conv2d_pooled};
 use crate::{Conv2dConfig, Pad, PadMode, pad2d};
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use gdl_kernels::Activation;
+use gdl_kernels::{Activation, cast_like};
 
 /// A convolution layer.
 ///
@@ -99,7 +99,8 @@ impl Conv2d {
     ///
     /// As [`conv2d_activated`].
     pub fn forward_activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        conv2d_activated(&self.padded(x)?, &self.weight, self.bias.as_ref(), &self.params(), activation)
+        let (weight, bias) = parameters_like(&self.weight, self.bias.as_ref(), x)?;
+        conv2d_activated(&self.padded(x)?, &weight, bias.as_ref(), &self.params(), activation)
     }
 
     /// The layer, an activation and the maximum of each 2x2 window, in one pass where that is possible; see
@@ -109,7 +110,8 @@ impl Conv2d {
     ///
     /// As [`conv2d_pooled`].
     pub fn forward_pooled(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        conv2d_pooled(&self.padded(x)?, &self.weight, self.bias.as_ref(), &self.params(), activation)
+        let (weight, bias) = parameters_like(&self.weight, self.bias.as_ref(), x)?;
+        conv2d_pooled(&self.padded(x)?, &weight, bias.as_ref(), &self.params(), activation)
     }
 
     /// The input with whatever padding the convolution cannot do itself.
@@ -133,4 +135,13 @@ impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.forward_activated(x, Activation::Identity)
     }
+}
+
+/// A layer's parameters in the type of its input.
+pub(crate) fn parameters_like(
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    x: &Tensor,
+) -> Result<(Tensor, Option<Tensor>)> {
+    Ok((cast_like(weight, x)?, bias.map(|bias| cast_like(bias, x)).transpose()?))
 }

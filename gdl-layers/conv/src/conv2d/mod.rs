@@ -14,6 +14,7 @@ mod single_tests;
 pub(crate) use reference::windows;
 
 pub use layer::Conv2d;
+pub(crate) use layer::parameters_like;
 pub use pooled::conv2d_pooled;
 
 use crate::geometry::{Geometry, add_bias, check_bias, dims4, kernel_span, sliding_size};

@@ -1,5 +1,6 @@
 use super::{ConvTranspose2dParams, conv_transpose2d};
 use crate::ConvTranspose2dConfig;
+use crate::conv2d::parameters_like;
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 
@@ -103,6 +104,7 @@ impl ConvTranspose2d {
 
 impl Module for ConvTranspose2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        conv_transpose2d(x, &self.weight, self.bias.as_ref(), &self.params())
+        let (weight, bias) = parameters_like(&self.weight, self.bias.as_ref(), x)?;
+        conv_transpose2d(x, &weight, bias.as_ref(), &self.params())
     }
 }
