@@ -55,7 +55,8 @@ fn convolutions() -> Vec<Case> {
         Case::new("conv2d_pooled", "", &[&[1, 4, 9, 8], &[6, 4, 3, 3], &[6]], |t| {
             let params = params((1, 1), (1, 1), (1, 1), 1);
             Ok(vec![conv2d_pooled(&t[0], &t[1], Some(&t[2]), &params, Activation::Relu)?])
-        }),
+        })
+        .not_in_half(),
     ]
 }
 

@@ -1,7 +1,7 @@
 use super::cpu::{Params, Stats, mean_and_variance, with_slice};
 use super::reference::{scale, shift};
 use crate::Definition;
-use candle_core::{DType, Module, Result, Tensor, WithDType, bail};
+use candle_core::{DType, Device, Module, Result, Tensor, WithDType, bail};
 use gdl_kernels::{Activation, gemm::Float, par};
 
 /// Mean and variance of each channel of an image, gathered part by part: for images of which never more than a part is
@@ -181,8 +181,11 @@ fn apply<T: Float + WithDType>(
 
 fn apply_composed(x: &Tensor, stats: &[Stats], (weight, bias): Affine<'_>) -> Result<Tensor> {
     let per_channel = |value: fn(&Stats) -> f64| {
-        let values: Vec<f32> = stats.iter().map(|stats| value(stats) as f32).collect();
-        Tensor::from_vec(values, (1, stats.len(), 1), x.device())?.to_dtype(x.dtype())
+        // Narrowed on the CPU: not every device knows double precision.
+        let values: Vec<f64> = stats.iter().map(value).collect();
+        Tensor::from_vec(values, (1, stats.len(), 1), &Device::Cpu)?
+            .to_dtype(x.dtype())?
+            .to_device(x.device())
     };
     let unit = x.flatten_from(2)?.broadcast_sub(&per_channel(Stats::mean)?)?;
     let unit = unit.broadcast_mul(&per_channel(Stats::inv)?)?;
