@@ -1,7 +1,8 @@
 use crate::Case;
 use candle_core::{Result, Tensor, Var};
 use gdl_train::{
-    Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig, clip_grad_norm, clip_grad_value,
+    Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig, clip_grad_norm,
+    clip_grad_norm_unread, clip_grad_value,
 };
 
 /// Three steps of each optimizer, and clipping.
@@ -37,6 +38,13 @@ pub(crate) fn cases() -> Vec<Case> {
             let vars = vars(t)?;
             let mut grads = loss(&vars, t, 1.0)?.backward()?;
             clip_grad_norm(&vars, &mut grads, 0.5).map_err(candle_core::Error::wrap)?;
+            gradients(&vars, &grads)
+        })
+        .values_only(),
+        Case::new("clip_grad_norm_unread", "", &inputs, |t| {
+            let vars = vars(t)?;
+            let mut grads = loss(&vars, t, 1.0)?.backward()?;
+            clip_grad_norm_unread(&vars, &mut grads, 0.5).map_err(candle_core::Error::wrap)?;
             gradients(&vars, &grads)
         })
         .values_only(),

@@ -1,7 +1,7 @@
-use crate::optim::elementwise::squares;
+use crate::optim::elementwise::{squares, wide};
 use crate::{Error, Result};
-use candle_core::Var;
 use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
 
 /// Scales the gradients of `vars` so that their common norm is at most `max_norm`, and returns the norm before.
 ///
@@ -13,22 +13,77 @@ use candle_core::backprop::GradStore;
 /// # Source
 /// `torch.nn.utils.clip_grad_norm_` with `norm_type=2` and `error_if_nonfinite=True`.
 pub fn clip_grad_norm(vars: &[(String, Var)], grads: &mut GradStore, max_norm: f64) -> Result<f64> {
+    let (_, norm) = clip_grad_norm_reading(vars, grads, max_norm, None)?;
+    Ok(norm)
+}
+
+/// [`clip_grad_norm`], and the value of the loss that the gradients are of: on a GPU, which has to be waited for, both are
+/// read at once. Where the loss is not finite nothing is scaled.
+///
+/// # Errors
+/// As [`clip_grad_norm`]; but a loss that is not finite is returned, with a norm of NaN, for the caller to name.
+pub fn clip_grad_norm_of(
+    loss: &Tensor,
+    vars: &[(String, Var)],
+    grads: &mut GradStore,
+    max_norm: f64,
+) -> Result<(f64, f64)> {
+    clip_grad_norm_reading(vars, grads, max_norm, Some(loss))
+}
+
+fn clip_grad_norm_reading(
+    vars: &[(String, Var)],
+    grads: &mut GradStore,
+    max_norm: f64,
+    loss: Option<&Tensor>,
+) -> Result<(f64, f64)> {
     let named: Vec<_> = vars.iter().filter_map(|(name, var)| Some((name, grads.get(var)?))).collect();
-    let squares = squares(named.iter().map(|(_, g)| *g))?;
+    let (loss, squares) = squares(named.iter().map(|(_, g)| *g), loss)?;
+    if !loss.is_finite() {
+        return Ok((loss, f64::NAN));
+    }
     if let Some(((name, _), square)) = named.iter().zip(&squares).find(|(_, square)| !square.is_finite()) {
         return Err(Error::NotFinite { key: (*name).clone(), norm: square.sqrt() });
     }
     let norm = squares.iter().sum::<f64>().sqrt();
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
-        for (_, var) in vars {
-            if let Some(g) = grads.get(var) {
-                let g = (g * factor)?;
-                grads.insert(var, g);
-            }
+        scale(vars, grads, |g| g * factor)?;
+    }
+    Ok((loss, norm))
+}
+
+/// [`clip_grad_norm`] without knowing the norm: nothing is read, so that nothing waits for a GPU. Gradients that are not finite
+/// all become NaN.
+///
+/// # Errors
+/// When a tensor operation fails.
+pub fn clip_grad_norm_unread(vars: &[(String, Var)], grads: &mut GradStore, max_norm: f64) -> Result<()> {
+    let squares: Vec<Tensor> = vars
+        .iter()
+        .filter_map(|(_, var)| grads.get(var))
+        .map(|g| wide(g)?.sqr()?.sum_all())
+        .collect::<candle_core::Result<_>>()?;
+    if squares.is_empty() {
+        return Ok(());
+    }
+    let norm = (Tensor::stack(&squares, 0)?.sum_all()?.sqrt()? + 1e-6)?;
+    let factor = (norm.recip()? * max_norm)?.minimum(&norm.ones_like()?)?;
+    scale(vars, grads, |g| g.broadcast_mul(&factor.to_dtype(g.dtype())?))
+}
+
+fn scale(
+    vars: &[(String, Var)],
+    grads: &mut GradStore,
+    by: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
+) -> Result<()> {
+    for (_, var) in vars {
+        if let Some(g) = grads.get(var) {
+            let g = by(g)?;
+            grads.insert(var, g);
         }
     }
-    Ok(norm)
+    Ok(())
 }
 
 /// Clamps every element of the gradients of `vars` to `[-limit, limit]`.
@@ -39,11 +94,5 @@ pub fn clip_grad_norm(vars: &[(String, Var)], grads: &mut GradStore, max_norm: f
 /// # Source
 /// `torch.nn.utils.clip_grad_value_`
 pub fn clip_grad_value(vars: &[(String, Var)], grads: &mut GradStore, limit: f64) -> Result<()> {
-    for (_, var) in vars {
-        if let Some(g) = grads.get(var) {
-            let g = g.clamp(-limit, limit)?;
-            grads.insert(var, g);
-        }
-    }
-    Ok(())
+    scale(vars, grads, |g| g.clamp(-limit, limit))
 }

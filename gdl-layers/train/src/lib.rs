@@ -22,7 +22,7 @@ mod weight_average;
 
 pub use atomic::{atomic_write, atomic_write_bytes};
 pub use checkpoint::Checkpoint;
-pub use clip::{clip_grad_norm, clip_grad_value};
+pub use clip::{clip_grad_norm, clip_grad_norm_of, clip_grad_norm_unread, clip_grad_value};
 pub use error::{Error, Result};
 pub use finite::{first_not_finite, largest, not_finite};
 pub use gdl_kernels::Gradients;

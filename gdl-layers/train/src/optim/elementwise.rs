@@ -230,7 +230,7 @@ fn scalar(t: Tensor) -> Result<f64> {
 }
 
 /// For sums: a half-precision tensor is added up in f32.
-fn wide(t: &Tensor) -> Result<Tensor> {
+pub(crate) fn wide(t: &Tensor) -> Result<Tensor> {
     if t.dtype() == DType::F64 { Ok(t.clone()) } else { t.to_dtype(DType::F32) }
 }
 
@@ -242,27 +242,38 @@ pub(crate) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
     }
 }
 
-/// The sum of squares of each tensor. However many lie on a device, it is waited for once.
-pub(crate) fn squares<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Vec<f64>> {
+/// The sum of squares of each tensor, and a scalar, 0 where there is none. However many lie on a device, it is waited for
+/// once.
+pub(crate) fn squares<'a>(
+    tensors: impl Iterator<Item = &'a Tensor>,
+    scalar: Option<&Tensor>,
+) -> Result<(f64, Vec<f64>)> {
     let mut sums = Vec::new();
-    let mut pending = Vec::new();
+    let mut pending: Vec<(Option<usize>, Tensor)> = Vec::new();
+    if let Some(scalar) = scalar {
+        pending.push((None, wide(scalar)?));
+    }
     for t in tensors {
         match on_cpu(t, t, |x, y| x * y)? {
             Some(sum) => sums.push(sum),
             None => {
-                pending.push((sums.len(), wide(t)?.sqr()?.sum_all()?));
+                pending.push((Some(sums.len()), wide(t)?.sqr()?.sum_all()?));
                 sums.push(f64::NAN);
             }
         }
     }
+    let mut read = 0.0;
     let (places, waiting): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
     if !waiting.is_empty() {
         let found = Tensor::stack(&waiting, 0)?.to_device(&candle_core::Device::Cpu)?;
-        for (place, sum) in places.into_iter().zip(found.to_dtype(DType::F64)?.to_vec1::<f64>()?) {
-            sums[place] = sum;
+        for (place, value) in places.into_iter().zip(found.to_dtype(DType::F64)?.to_vec1::<f64>()?) {
+            match place {
+                Some(place) => sums[place] = value,
+                None => read = value,
+            }
         }
     }
-    Ok(sums)
+    Ok((read, sums))
 }
 
 /// The sum of the absolute values.
