@@ -34,3 +34,24 @@ pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
     ]
     .concat()
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn every_operator_on_the_gpu() {
+        let Ok(device) = Device::new_cuda(0) else { return };
+        for case in super::cases() {
+            for dtype in [DType::F64, DType::F32, DType::BF16, DType::F16] {
+                let Some(bound) = case.bound(dtype) else { continue };
+                let found = case.deviation(&device, dtype).map_err(|e| e.to_string());
+                assert!(
+                    found.as_ref().is_ok_and(|d| d.largest <= bound),
+                    "{} {dtype:?}: {found:?}",
+                    case.name()
+                );
+            }
+        }
+    }
+}

@@ -76,7 +76,7 @@ fn cuda() -> String {
     match found {
         Ok(gpus) if !gpus.is_empty() => format!("{}; {kernels} kernel sources{}", gpus.join("; "), cudnn()),
         Ok(_) => format!("no GPU here; {kernels} kernel sources"),
-        Err(error) => format!("no GPU here ({error}); {kernels} kernel sources"),
+        Err(error) => format!("no GPU here ({:?}); {kernels} kernel sources", error.0),
     }
 }
 

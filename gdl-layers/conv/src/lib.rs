@@ -28,8 +28,7 @@ pub use upsample_nearest2d::upsample_nearest2d;
 pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
     vec![
         conv2d::cuda::FINISH,
-        #[cfg(not(feature = "cudnn"))]
-        conv2d::cuda::columns::SOURCE,
+        conv2d::cuda::COLUMNS,
         pad2d::cuda::SOURCE,
         pool2d::cuda::SOURCE,
         upsample_nearest2d::cuda::SOURCE,

@@ -1,11 +1,10 @@
 //! Convolutions as matrix products: the columns of a stretch of positions at a time, in a buffer of bounded size.
 
+use super::COLUMNS;
 use crate::geometry::Geometry;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape};
 use gdl_kernels::cuda::gemm::{Mat, gemm};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch, pointer, pointer_mut};
-
-pub(crate) const SOURCE: Source = Source { name: "convolution-columns", code: include_str!("columns.cu") };
+use gdl_kernels::cuda::{Grid, Input, Param, empty, launch, pointer, pointer_mut};
 
 /// Elements of the buffer of columns.
 const BUFFER: usize = 1 << 26;
@@ -72,7 +71,7 @@ impl<'a> Columns<'a> {
         let mut params = vec![Param::In(big), Param::Out(&mut self.buffer, 0), Param::Int(count)];
         params.extend([s.sample, s.first, s.positions].map(Param::Int));
         params.extend(sizes);
-        launch(&self.device, &SOURCE, self.dtype, "to_columns", Grid::elements(count), &mut params)
+        launch(&self.device, &COLUMNS, self.dtype, "to_columns", Grid::elements(count), &mut params)
     }
 
     fn add_to(&self, big: &mut CudaStorage, s: Stretch) -> Result<()> {
@@ -82,7 +81,7 @@ impl<'a> Columns<'a> {
         let mut params = vec![Param::In(&columns), Param::Out(big, 0), Param::Int(count)];
         params.extend([s.sample, s.first, s.positions, self.g.small.0].map(Param::Int));
         params.extend(self.sizes());
-        launch(&self.device, &SOURCE, self.dtype, "add_columns", Grid::elements(count), &mut params)
+        launch(&self.device, &COLUMNS, self.dtype, "add_columns", Grid::elements(count), &mut params)
     }
 
     /// For each group, `f` of the products' sizes (O, K) and the addresses of its weights (O, K), its columns (K, positions)

@@ -2,7 +2,7 @@
 //! products of columns.
 
 #[cfg(not(feature = "cudnn"))]
-pub(crate) mod columns;
+mod columns;
 #[cfg(feature = "cudnn")]
 mod cudnn;
 
@@ -16,6 +16,9 @@ use candle_core::{CudaStorage, Layout, Result, Shape};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch, rectifier_gradient, zeros};
 
 pub(crate) const FINISH: Source = Source { name: "convolution-finish", code: include_str!("finish.cu") };
+
+/// Not needed where cuDNN is built in, but compiled with the others by those who compile beforehand.
+pub(crate) const COLUMNS: Source = Source { name: "convolution-columns", code: include_str!("columns.cu") };
 
 /// A tensor's storage and layout, as custom operators get them.
 pub(super) type Arg<'a> = (&'a CudaStorage, &'a Layout);
