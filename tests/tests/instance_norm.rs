@@ -44,8 +44,9 @@ fn parity_with_pytorch() {
                     // The kernel carries its sums in f64: what is left is the rounding of the last operations in f32, of
                     // results up to 8 and gradients up to 60. The reference has f32 sums besides: the mean of the channel
                     // at 3 with deviation 0.05 is off by 2e-7, 5e-6 of the deviation, and its gradient by 20 times that.
+                    let by_kernel = path == "kernel" && !gdl_kernels::force_reference();
                     let [y_tol, dx_tol, param_tol] =
-                        if path == "kernel" { [1e-6, 1e-5, 3e-6] } else { [1e-5, 4e-4, 1e-4] };
+                        if by_kernel { [1e-6, 1e-5, 3e-6] } else { [1e-5, 4e-4, 1e-4] };
                     assert_close(&y, &get("y"), y_tol, 1e-6, &what("y"));
                     assert_close(grads.get(&x).unwrap(), &get("dx"), dx_tol, 1e-6, &what("dx"));
                     if let Some((w, b)) = &params {
@@ -221,6 +222,9 @@ fn kernel_agrees_with_reference_over_drawn_shapes() {
 
 #[test]
 fn large_f32_planes_keep_their_precision() {
+    if gdl_kernels::force_reference() {
+        return; // the kernel's own promise
+    }
     let rng = SharedRng::seed(14);
     // A bright, nearly flat channel: f32 sums over 40,000 pixels would lose the deviations.
     let x = (rng.randn((1, 2, 200, 201), DType::F64, &Device::Cpu).unwrap() * 0.01).unwrap();
