@@ -5,12 +5,13 @@ use gdl_train::{
     clip_grad_norm_unread, clip_grad_value,
 };
 
+/// How an optimizer of named variables begins.
+type Begin = fn(Vec<(String, Var)>) -> Result<Box<dyn Optimizer>>;
+
 /// Three steps of each optimizer, and clipping.
 pub(crate) fn cases() -> Vec<Case> {
     let inputs: [&[usize]; 4] = [&[40, 900], &[7], &[40, 900], &[7]];
-    let steps = |operator: &'static str,
-                 variant: &str,
-                 begin: fn(Vec<(String, Var)>) -> Result<Box<dyn Optimizer>>| {
+    let steps = |operator: &'static str, variant: &str, begin: Begin| {
         Case::new(operator, variant, &inputs, move |t| {
             let vars = vars(t)?;
             let mut optimizer = begin(vars.clone())?;

@@ -86,6 +86,7 @@ fn every_kernel_has_a_composed_path_and_is_listed() {
 }
 
 /// The folders of operators that have a kernel for the CPU.
+#[allow(clippy::unwrap_used)]
 fn with_kernels(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
