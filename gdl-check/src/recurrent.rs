@@ -2,9 +2,9 @@ use crate::Case;
 use candle_core::{DType, Result, Tensor};
 use candle_nn::Module;
 use gdl_rnn::{
-    CrossEntropy, Embedding, EmbeddingConfig, GruReset, LayerNorm, Linear, LstmCell, LstmNorm,
-    SequenceParams, Zoneout, additive_scores, cross_entropy, gru_sequence, linear_cross_entropy,
-    lstm_sequence, token_losses,
+    CrossEntropy, Embedding, EmbeddingConfig, Gru, GruConfig, GruReset, GruState, LayerNorm, Linear, Lstm,
+    LstmCell, LstmConfig, LstmNorm, LstmState, SequenceParams, Zoneout, additive_scores, cross_entropy,
+    gru_sequence, linear_cross_entropy, lstm_sequence, token_losses,
 };
 use std::collections::HashMap;
 
@@ -14,6 +14,7 @@ const LENGTHS: [usize; 3] = [6, 2, 5];
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = lstms();
     cases.extend(grus());
+    cases.extend(bidirectional());
     cases.extend(tokens());
     cases
 }
@@ -115,6 +116,41 @@ fn grus() -> Vec<Case> {
         .chained(),
     );
     cases
+}
+
+/// Both directions in one operator.
+fn bidirectional() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (variant, lengths) in [("bidirectional", [6; 3]), ("bidirectional, ragged", LENGTHS)] {
+        // x, h0 and c0, then w_ih, w_hh, b_ih, b_hh of each direction, with N = 3, T = 6, I = 4, H = 5
+        let side: [&[usize]; 4] = [&[20, 4], &[20, 5], &[20], &[20]];
+        let inputs = [&[&[3, 6, 4][..], &[2, 3, 5], &[2, 3, 5]], &side[..], &side].concat();
+        let lstm = Case::new("lstm_sequence", variant, &inputs, move |t| {
+            let lstm = Lstm::new(&LstmConfig::new(4, 5).bidirectional(true), sides(&t[3..])?)?;
+            let state = LstmState { h: t[1].clone(), c: t[2].clone() };
+            let (y, state) = lstm.forward_padded(&t[0], &lengths, Some(&state), false)?;
+            Ok(vec![y, state.h, state.c])
+        });
+        let side: [&[usize]; 4] = [&[15, 4], &[15, 5], &[15], &[15]];
+        let inputs = [&[&[3, 6, 4][..], &[2, 3, 5]], &side[..], &side].concat();
+        let gru = Case::new("gru_sequence", variant, &inputs, move |t| {
+            let gru = Gru::new(&GruConfig::new(4, 5).bidirectional(true), sides(&t[2..])?)?;
+            let state = GruState { h: t[1].clone() };
+            let (y, state) = gru.forward_padded(&t[0], &lengths, Some(&state), false)?;
+            Ok(vec![y, state.h])
+        });
+        cases.extend([lstm.chained(), gru.chained()]);
+    }
+    cases
+}
+
+/// The parameters of two directions, by PyTorch's names.
+fn sides(t: &[Tensor]) -> Result<candle_nn::VarBuilder<'static>> {
+    let names = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
+    let reverse = names.map(|name| format!("{name}_reverse"));
+    let names = names.into_iter().chain(reverse.iter().map(String::as_str));
+    let tensors = t.iter().map(smaller).collect::<Result<Vec<_>>>()?;
+    Ok(builder(&names.zip(&tensors).collect::<Vec<_>>()))
 }
 
 /// Token ids below 11, shaped (2, 5).

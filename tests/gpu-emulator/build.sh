@@ -47,9 +47,15 @@ library libnvrtc.so.13 build/{compile,nvrtc,missing_nvrtc}.o
 "$CXX" -o lib/kernelc build/{kernelc,compile}.o -ldl
 
 stand_in() { # NAME SONAME HEADER PATTERN CODE
-    [ -f "src/$1.cpp" ] || return 0
-    compile "$1"; stubs "missing_$1" "$3" "$4" "$5"
-    library "$2" "build/$1.o" "build/missing_$1.o"
+    local source objects=()
+    for source in "src/$1.cpp" "src/$1"_*.cpp; do
+        [ -f "$source" ] || continue
+        source=$(basename "$source" .cpp)
+        compile "$source"; objects+=("build/$source.o")
+    done
+    [ "${#objects[@]}" = 0 ] && return 0
+    stubs "missing_$1" "$3" "$4" "$5"
+    library "$2" "${objects[@]}" "build/missing_$1.o"
 }
 stand_in cublas libcublas.so.13 cublas_v2.h 'cublas[A-KM-Z]' 15
 stand_in cublaslt libcublasLt.so.13 cublasLt.h cublasLt 15

@@ -2,34 +2,13 @@
 //
 // Refuses what does not fit together (shapes, types, a workspace smaller than the one asked for) and fills the
 // workspace with NaN, so that nothing can depend on what is in it. The algorithms differ in their workspace only.
-#include "elements.h"
-#include "runtime.h"
-#include <cudnn.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "cudnn_shared.h"
 #include <algorithm>
 
 namespace {
-using emu::Element;
 constexpr int MAX_DIMS = 5;  // N, C and three spatial dimensions
-
-Element element(cudnnDataType_t t) {
-    switch (t) {
-        case CUDNN_DATA_FLOAT: return Element::F32;
-        case CUDNN_DATA_DOUBLE: return Element::F64;
-        case CUDNN_DATA_HALF: return Element::F16;
-        case CUDNN_DATA_BFLOAT16: return Element::BF16;
-        default: return Element::None;
-    }
-}
 }  // namespace
 
-struct cudnnContext { cudaStream_t stream = nullptr; };
-struct cudnnTensorStruct {
-    cudnnDataType_t type;
-    int n = 0;
-    int dims[CUDNN_DIM_MAX], strides[CUDNN_DIM_MAX];
-};
 struct cudnnFilterStruct {
     cudnnDataType_t type;
     cudnnTensorFormat_t format;
@@ -47,16 +26,6 @@ struct cudnnConvolutionStruct {
 struct cudnnActivationStruct { cudnnActivationMode_t mode; cudnnNanPropagation_t nan; double coefficient; };
 
 namespace {
-
-cudnnStatus_t refuse(cudnnStatus_t s, const char* format, ...) {
-    va_list list;
-    va_start(list, format);
-    fprintf(stderr, "GPU emulator: cuDNN: ");
-    vfprintf(stderr, format, list);
-    fprintf(stderr, "\n");
-    va_end(list);
-    return s;
-}
 
 // Where the elements of a tensor or filter lie: five dimensions, the missing ones of size 1 in front of the spatial ones.
 struct Layout {
@@ -343,14 +312,15 @@ template <class V> void add(std::vector<V>& to, const Layout& l, const Layout& f
 
 }  // namespace
 
-#define TRY(X) do { cudnnStatus_t status = (X); if (status != CUDNN_STATUS_SUCCESS) return status; } while (0)
-#define GOOD return CUDNN_STATUS_SUCCESS
-
 extern "C" {
 
 size_t cudnnGetVersion() { return CUDNN_VERSION; }
 size_t cudnnGetCudartVersion() { return 13000; }
 const char* cudnnGetErrorString(cudnnStatus_t s) { return s == CUDNN_STATUS_SUCCESS ? "CUDNN_STATUS_SUCCESS" : s == CUDNN_STATUS_BAD_PARAM ? "CUDNN_STATUS_BAD_PARAM" : "CUDNN_STATUS_NOT_SUPPORTED"; }
+void cudnnGetLastErrorString(char* message, size_t room) {
+    snprintf(message, room, "%s", last_refusal);
+    last_refusal[0] = 0;
+}
 cudnnStatus_t cudnnCnnVersionCheck() { GOOD; }
 cudnnStatus_t cudnnOpsVersionCheck() { GOOD; }
 cudnnStatus_t cudnnAdvVersionCheck() { GOOD; }
@@ -371,6 +341,13 @@ cudnnStatus_t cudnnSetTensor4dDescriptorEx(cudnnTensorDescriptor_t d, cudnnDataT
 }
 cudnnStatus_t cudnnSetTensorNdDescriptor(cudnnTensorDescriptor_t d, cudnnDataType_t t, int n, const int* dims, const int* strides) { return set_tensor(d, t, n, dims, strides); }
 cudnnStatus_t cudnnSetTensorNdDescriptorEx(cudnnTensorDescriptor_t d, cudnnTensorFormat_t f, cudnnDataType_t t, int n, const int* dims) { return set_packed(d, f, t, n, dims); }
+cudnnStatus_t cudnnGetTensorNdDescriptor(const cudnnTensorDescriptor_t d, int room, cudnnDataType_t* t, int* n, int* dims, int* strides) {
+    *t = d->type;
+    *n = d->n;
+    std::copy(d->dims, d->dims + std::min(room, d->n), dims);
+    std::copy(d->strides, d->strides + std::min(room, d->n), strides);
+    GOOD;
+}
 
 cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t* d) { *d = new cudnnFilterStruct{}; GOOD; }
 cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t d) { delete d; GOOD; }

@@ -3,6 +3,8 @@
 //! The input's share of the gates is computed for all steps at once before, and the gradient of the recurrent weights after,
 //! each in one product.
 
+#[cfg(feature = "cudnn")]
+pub(crate) mod cudnn;
 pub(crate) mod gru;
 pub(crate) mod lstm;
 

@@ -101,6 +101,10 @@ pub(crate) fn gru_layer(
         }
         SequenceParams { reverse: side.reverse, lengths }.check("gru_sequence", n, t)?;
     }
+    #[cfg(feature = "cudnn")]
+    if crate::cuda::cudnn::takes_gru(input, sides)? {
+        return crate::cuda::cudnn::gru_layer(input, sides, lengths);
+    }
     match input.dtype() {
         DType::F32 if input.takes_kernel(t) => cpu::gru_layer::<f32>(input, sides, lengths),
         DType::F64 if input.takes_kernel(t) => cpu::gru_layer::<f64>(input, sides, lengths),

@@ -87,6 +87,10 @@ pub(crate) fn lstm_layer(
         cell.check(&expected)?;
         SequenceParams { reverse: side.reverse, lengths }.check("lstm_sequence", n, t)?;
     }
+    #[cfg(feature = "cudnn")]
+    if crate::cuda::cudnn::takes_lstm(input, sides)? {
+        return crate::cuda::cudnn::lstm_layer(input, sides, lengths);
+    }
     match input.dtype() {
         DType::F32 if input.takes_kernel(t) => cpu::lstm_layer::<f32>(input, sides, lengths),
         DType::F64 if input.takes_kernel(t) => cpu::lstm_layer::<f64>(input, sides, lengths),

@@ -1,4 +1,5 @@
 use super::error::{Error, Result, check};
+use candle_core::DType;
 use candle_core::cuda_backend::cudarc::cudnn::sys;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 use std::cell::RefCell;
@@ -22,6 +23,17 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    /// The type of that name in candle, if it is one of these.
+    pub fn of(dtype: DType) -> Option<Self> {
+        match dtype {
+            DType::F32 => Some(Self::F32),
+            DType::F64 => Some(Self::F64),
+            DType::F16 => Some(Self::F16),
+            DType::BF16 => Some(Self::BF16),
+            _ => None,
+        }
+    }
+
     /// Bytes of an element.
     pub fn size(self) -> usize {
         match self {
