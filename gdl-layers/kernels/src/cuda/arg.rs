@@ -96,7 +96,7 @@ pub fn copy(tensor: &Tensor) -> Result<(CudaStorage, Shape)> {
     }
 }
 
-/// The width of an element in bytes, by which [`pointer`] and [`pointer_mut`] move.
+/// The width of an element in bytes, by which [`pointer()`] and [`pointer_mut`] move.
 fn at(start: usize, dtype: DType) -> u64 {
     (start * dtype.size_in_bytes()) as u64
 }
@@ -130,7 +130,7 @@ pub fn pointer<'a>(
     Ok((pointer + offset, guard))
 }
 
-/// As [`pointer`], to be written.
+/// As [`pointer()`], to be written.
 ///
 /// # Errors
 /// For element types that no kernel takes.

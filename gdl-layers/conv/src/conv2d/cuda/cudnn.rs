@@ -23,12 +23,8 @@ fn geometry(g: &Geometry) -> conv::Geometry {
 
 /// TF32 where candle's `set_gemm_reduced_precision_f32` allows it for products.
 fn options(dtype: DType) -> Result<conv::Options> {
-    let dtype = match dtype {
-        DType::F32 => Dtype::F32,
-        DType::F64 => Dtype::F64,
-        DType::F16 => Dtype::F16,
-        DType::BF16 => Dtype::BF16,
-        other => bail!("conv2d: cuDNN takes f32, f64, f16 and bf16, not {}", other.as_str()),
+    let Some(dtype) = Dtype::of(dtype) else {
+        bail!("conv2d: cuDNN takes f32, f64, f16 and bf16, not {}", dtype.as_str())
     };
     Ok(conv::Options { dtype, tf32: gemm_reduced_precision_f32(), deterministic: false })
 }
