@@ -5,7 +5,7 @@ use crate::Definition;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp3, DType, Layout, Result, Shape, Tensor, bail,
 };
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
 use std::sync::OnceLock;
 
 pub(crate) const SOURCE: Source = Source { name: "instance-norm", code: include_str!("instance_norm.cu") };
@@ -124,17 +124,13 @@ impl InstanceNorm {
     }
 }
 
-fn only_cuda<R>() -> Result<R> {
-    bail!("instance_norm: the CUDA kernel was given a tensor on the CPU")
-}
-
 impl CustomOp1 for InstanceNorm {
     fn name(&self) -> &'static str {
         "instance-norm"
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        only_cuda()
+        only_cuda("instance_norm")
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
@@ -160,7 +156,7 @@ impl CustomOp3 for InstanceNorm {
         _: &CpuStorage,
         _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        only_cuda()
+        only_cuda("instance_norm")
     }
 
     fn cuda_fwd(

@@ -28,3 +28,11 @@ pub fn device(x: &Tensor) -> Result<CudaDevice> {
         other => bail!("a CUDA kernel was given a tensor on {:?}", other.location()),
     }
 }
+
+/// What an operator that exists on CUDA alone answers to a tensor on the CPU.
+///
+/// # Errors
+/// Always.
+pub fn only_cuda<R>(op: &str) -> Result<R> {
+    bail!("{op}: the CUDA kernel was given a tensor on the CPU")
+}

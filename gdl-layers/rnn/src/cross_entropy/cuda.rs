@@ -2,7 +2,7 @@
 
 use super::CrossEntropy;
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
 use std::sync::OnceLock;
 
 pub(crate) const SOURCE: Source = Source { name: "cross-entropy", code: include_str!("cross_entropy.cu") };
@@ -62,7 +62,7 @@ impl CustomOp1 for Losses {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("cross_entropy: the CUDA kernel was given a tensor on the CPU")
+        only_cuda("cross_entropy")
     }
 
     fn cuda_fwd(&self, logits: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {

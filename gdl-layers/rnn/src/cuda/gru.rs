@@ -1,7 +1,7 @@
-use super::{Product, Sizes, before, on_device, only_cuda};
+use super::{Sizes, before, on_device};
 use crate::rows::{self, SequenceParams};
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, pointer, pointer_mut, tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
 use std::sync::OnceLock;
 
 pub(crate) const SOURCE: Source = Source { name: "gru", code: include_str!("gru.cu") };
@@ -23,10 +23,7 @@ pub(crate) fn gru(
     let start = Tensor::cat(&[h0, &b_hn.unwrap_or(&none).unsqueeze(0)?], 0)?; // (N + 1, H)
     let op = Gru { lengths: on_device(lengths, x)?, kept: OnceLock::new() };
     let hs = gates.apply_op3(w_hh, &start, op)?; // (N, T, H)
-    let ends = match lengths {
-        Some(lengths) => lengths.to_vec(),
-        None => vec![x.dim(1)?; x.dim(0)?],
-    };
+    let ends = super::ends(x, lengths)?;
     let h = rows::last(&hs, &ends)?;
     Ok((turn(&hs)?, h))
 }
@@ -42,47 +39,26 @@ struct Gru {
 type Arg<'a> = (&'a CudaStorage, &'a Layout);
 
 impl Gru {
-    fn with_lengths<R>(&self, f: impl FnOnce(Option<&Input<'_>>) -> Result<R>) -> Result<R> {
-        match &self.lengths {
-            Some(lengths) => Input::of(lengths, |lengths| f(Some(lengths))),
-            None => f(None),
-        }
-    }
-
     fn forward(&self, gates: Arg<'_>, w_hh: Arg<'_>, start: Arg<'_>) -> Result<(CudaStorage, Shape)> {
         let (rows, steps, width) = gates.1.shape().dims3()?;
-        let sizes = Sizes { rows, steps, size: width / 3, gates: width };
         let (gates, w_hh, start) =
             (Input::new(gates.0, gates.1)?, Input::new(w_hh.0, w_hh.1)?, Input::new(start.0, start.1)?);
-        let (device, dtype, size) = (gates.device(), gates.dtype(), sizes.size);
+        let (device, dtype, size) = (gates.device(), gates.dtype(), width / 3);
         let shape = Shape::from((rows, steps, size));
         let mut out = empty(device, dtype, &shape)?;
         let mut kept = empty(device, dtype, &Shape::from((rows, steps, 4 * size)))?;
-        let mut recurrent = empty(device, dtype, &Shape::from((rows, width)))?;
-        let stream = device.cuda_stream();
-        let weights = pointer(w_hh.parts().0, w_hh.parts().1, &stream)?.0;
         let (storage, offset) = start.parts();
-        let first = pointer(storage, offset, &stream)?.0;
         let below = Layout::contiguous_with_offset(size, offset + rows * size);
         let bias = Input::new(storage, &below)?;
-        let product = Product { device, dtype, sizes, weights };
-        self.with_lengths(|lengths| {
-            for step in 0..steps {
-                let (state, apart) = match step {
-                    0 => (first, size),
-                    _ => (pointer(&out, (step - 1) * size, &stream)?.0, steps * size),
-                };
-                let to = pointer_mut(&mut recurrent, 0, &stream)?.0;
-                // SAFETY: the states before this step (N, H) lie in `start` or in `out`, the result goes to its own buffer.
-                unsafe { product.forward(state, apart, to)? };
-                let layout = Layout::contiguous((rows, width));
-                let recurrent = Input::new(&recurrent, &layout)?;
+        super::lend_maybe(self.lengths.as_ref(), |lengths| {
+            let sizes = Sizes { rows, steps, size, gates: width };
+            super::forward_steps(sizes, &w_hh, &start, &mut out, |step, product, out| {
                 let params = &mut [
                     Param::In(&gates),
-                    Param::In(&recurrent),
+                    Param::In(product),
                     Param::In(&bias),
                     Param::In(&start),
-                    Param::Out(&mut out, 0),
+                    Param::Out(out, 0),
                     Param::Out(&mut kept, 0),
                     Param::Maybe(lengths),
                     Param::Int(rows),
@@ -90,9 +66,8 @@ impl Gru {
                     Param::Int(size),
                     Param::Int(step),
                 ];
-                launch(device, &SOURCE, dtype, "gru_step", Grid::elements(rows * size), params)?;
-            }
-            Ok(())
+                launch(device, &SOURCE, dtype, "gru_step", Grid::elements(rows * size), params)
+            })
         })?;
         let _ = self.kept.set(tensor(kept, (rows, steps, 4 * size)));
         Ok((out, shape))
@@ -108,55 +83,33 @@ impl Gru {
     ) -> Result<(Tensor, Tensor, Tensor)> {
         let Some(kept) = self.kept.get() else { bail!("gru_sequence: backward before forward") };
         let (rows, steps, size) = states.dims3()?;
-        let sizes = Sizes { rows, steps, size, gates: 3 * size };
         let (device, dtype) = (device(kept)?, kept.dtype());
-        let shape = Shape::from((rows, steps, sizes.gates));
+        let shape = Shape::from((rows, steps, 3 * size));
         let mut input = empty(&device, dtype, &shape)?;
         let mut state = empty(&device, dtype, &shape)?;
         let mut direct = empty(&device, dtype, &Shape::from((rows, size)))?;
-        let mut passed = empty(&device, dtype, &Shape::from((rows, size)))?;
-        let stream = device.cuda_stream();
-        let layout = Layout::contiguous((rows, size));
-        let mut run = |inputs: [&Input<'_>; 5], lengths: Option<&Input<'_>>| -> Result<()> {
-            let [w_hh, start, states, grad, kept] = inputs;
-            let weights = pointer(w_hh.parts().0, w_hh.parts().1, &stream)?.0;
-            let product = Product { device: &device, dtype, sizes, weights };
-            for step in (0..steps).rev() {
-                {
-                    let passed = Input::new(&passed, &layout)?;
+        let passed = super::lend([w_hh, start, states, grad, kept], |[w_hh, start, states, grad, kept]| {
+            super::lend_maybe(self.lengths.as_ref(), |lengths| {
+                let sizes = Sizes { rows, steps, size, gates: 3 * size };
+                super::backward_steps(sizes, w_hh, &mut state, |step, passed, state| {
                     let params = &mut [
                         Param::In(grad),
                         Param::In(states),
                         Param::In(start),
                         Param::In(kept),
-                        Param::In(&passed),
+                        Param::In(passed),
                         Param::Out(&mut direct, 0),
                         Param::Out(&mut input, 0),
-                        Param::Out(&mut state, 0),
+                        Param::Out(state, 0),
                         Param::Maybe(lengths),
                         Param::Int(rows),
                         Param::Int(steps),
                         Param::Int(size),
                         Param::Int(step),
                     ];
-                    launch(
-                        &device,
-                        &SOURCE,
-                        dtype,
-                        "gru_step_gradient",
-                        Grid::elements(rows * size),
-                        params,
-                    )?;
-                }
-                let of_step = pointer(&state, step * sizes.gates, &stream)?.0;
-                let to = pointer_mut(&mut passed, 0, &stream)?.0;
-                // SAFETY: the gradient of this step (N, 3H) lies in `state`, the result goes to its own buffer.
-                unsafe { product.backward(of_step, steps * sizes.gates, to)? };
-            }
-            Ok(())
-        };
-        super::lend([w_hh, start, states, grad, kept], |inputs| {
-            self.with_lengths(|lengths| run(inputs, lengths))
+                    launch(&device, &SOURCE, dtype, "gru_step_gradient", Grid::elements(rows * size), params)
+                })
+            })
         })?;
         let d_start = (tensor(passed, (rows, size)) + tensor(direct, (rows, size)))?;
         Ok((tensor(input, shape.clone()), tensor(state, shape), d_start))

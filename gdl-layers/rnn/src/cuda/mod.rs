@@ -11,9 +11,9 @@ pub(crate) mod lstm;
 pub(crate) use gru::gru;
 pub(crate) use lstm::lstm;
 
-use candle_core::{CudaDevice, DType, Result, Tensor, bail};
-use gdl_kernels::cuda::Input;
+use candle_core::{CudaStorage, Layout, Result, Tensor};
 use gdl_kernels::cuda::gemm::{Mat, gemm};
+use gdl_kernels::cuda::{Input, empty, pointer, pointer_mut};
 
 /// Sizes of a sequence: rows N, steps T, features H, and gates times H.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +24,6 @@ struct Sizes {
     gates: usize,
 }
 
-impl Sizes {
-    /// `gates` is (N, T, G H), the recurrent weights are (G H, H).
-    fn of(gates: &Tensor, w_hh: &Tensor) -> Result<Self> {
-        let (rows, steps, gates) = gates.dims3()?;
-        Ok(Self { rows, steps, size: w_hh.dim(1)?, gates })
-    }
-}
-
 /// The lengths of the rows for the kernels, which count in 32 bits.
 fn on_device(lengths: Option<&[usize]>, like: &Tensor) -> Result<Option<Tensor>> {
     let Some(lengths) = lengths else { return Ok(None) };
@@ -39,41 +31,74 @@ fn on_device(lengths: Option<&[usize]>, like: &Tensor) -> Result<Option<Tensor>>
     Tensor::new(lengths, like.device()).map(Some)
 }
 
-/// What multiplies a state with the recurrent weights: (N, H) to (N, G H), and back.
-struct Product<'a> {
-    device: &'a CudaDevice,
-    dtype: DType,
+/// Runs a layer forward. For each step `kernel(step, product, states)` gets the product (N, G H) of the states before it with
+/// the recurrent weights, and writes the states of the step into `states` (…, N, T, H), which begins with the h of all steps.
+fn forward_steps(
     sizes: Sizes,
-    /// The address of the weights (G H, H).
-    weights: u64,
+    w_hh: &Input<'_>,
+    start: &Input<'_>,
+    states: &mut CudaStorage,
+    mut kernel: impl FnMut(usize, &Input<'_>, &mut CudaStorage) -> Result<()>,
+) -> Result<()> {
+    let Sizes { rows, steps, size, gates } = sizes;
+    let (device, dtype) = (w_hh.device(), w_hh.dtype());
+    let stream = device.cuda_stream();
+    let layout = Layout::contiguous((rows, gates));
+    let mut product = empty(device, dtype, layout.shape())?;
+    let weights = Mat::new(pointer(w_hh.parts().0, w_hh.parts().1, &stream)?.0, size).t();
+    for step in 0..steps {
+        let before = match step {
+            0 => Mat::new(pointer(start.parts().0, start.parts().1, &stream)?.0, size),
+            _ => Mat::new(pointer(states, (step - 1) * size, &stream)?.0, steps * size),
+        };
+        let to = Mat::new(pointer_mut(&mut product, 0, &stream)?.0, gates);
+        // SAFETY: the states before this step (N, H) lie in `start`, or in `states` T H elements apart; the product has its
+        // own buffer, and the weights are (G H, H).
+        unsafe { gemm(device, dtype, (rows, gates, size), before, weights, to, false)? };
+        kernel(step, &Input::new(&product, &layout)?, states)?;
+    }
+    Ok(())
 }
 
-impl Product<'_> {
-    /// `to` (N, G H) = `state` (N, H), of which the rows are `apart` elements from each other, times W^T.
-    ///
-    /// # Safety
-    /// The addresses are those of live allocations of these sizes.
-    unsafe fn forward(&self, state: u64, apart: usize, to: u64) -> Result<()> {
-        let Sizes { rows, size, gates, .. } = self.sizes;
-        let (state, weights) = (Mat::new(state, apart), Mat::new(self.weights, size).t());
-        // SAFETY: the caller's.
-        unsafe {
-            gemm(self.device, self.dtype, (rows, gates, size), state, weights, Mat::new(to, gates), false)
-        }
+/// Runs a layer backward. For each step, from the last, `kernel(step, passed, grads)` gets what the product sends back from the
+/// step after (N, H), arbitrary at the last, and writes the gradient of the product into `grads` (N, T, G H). Returns what
+/// goes back to the start (N, H).
+fn backward_steps(
+    sizes: Sizes,
+    w_hh: &Input<'_>,
+    grads: &mut CudaStorage,
+    mut kernel: impl FnMut(usize, &Input<'_>, &mut CudaStorage) -> Result<()>,
+) -> Result<CudaStorage> {
+    let Sizes { rows, steps, size, gates } = sizes;
+    let (device, dtype) = (w_hh.device(), w_hh.dtype());
+    let stream = device.cuda_stream();
+    let layout = Layout::contiguous((rows, size));
+    let mut passed = empty(device, dtype, layout.shape())?;
+    let weights = Mat::new(pointer(w_hh.parts().0, w_hh.parts().1, &stream)?.0, size);
+    for step in (0..steps).rev() {
+        kernel(step, &Input::new(&passed, &layout)?, grads)?;
+        let of_step = Mat::new(pointer(grads, step * gates, &stream)?.0, steps * gates);
+        let to = Mat::new(pointer_mut(&mut passed, 0, &stream)?.0, size);
+        // SAFETY: the gradient of this step (N, G H) lies in `grads` T G H elements apart; the result has its own buffer.
+        unsafe { gemm(device, dtype, (rows, size, gates), of_step, weights, to, false)? };
     }
+    Ok(passed)
+}
 
-    /// `to` (N, H) = `grad` (N, G H), of which the rows are `apart` elements from each other, times W.
-    ///
-    /// # Safety
-    /// As [`forward`](Self::forward).
-    unsafe fn backward(&self, grad: u64, apart: usize, to: u64) -> Result<()> {
-        let Sizes { rows, size, gates, .. } = self.sizes;
-        let (grad, weights) = (Mat::new(grad, apart), Mat::new(self.weights, size));
-        // SAFETY: the caller's.
-        unsafe {
-            gemm(self.device, self.dtype, (rows, size, gates), grad, weights, Mat::new(to, size), false)
-        }
+/// Lends a tensor that may be missing.
+fn lend_maybe<R>(tensor: Option<&Tensor>, f: impl FnOnce(Option<&Input<'_>>) -> Result<R>) -> Result<R> {
+    match tensor {
+        Some(tensor) => Input::of(tensor, |input| f(Some(input))),
+        None => f(None),
     }
+}
+
+/// The last steps of the rows.
+fn ends(x: &Tensor, lengths: Option<&[usize]>) -> Result<Vec<usize>> {
+    Ok(match lengths {
+        Some(lengths) => lengths.to_vec(),
+        None => vec![x.dim(1)?; x.dim(0)?],
+    })
 }
 
 /// The states before each step (N T, H), from that at the start (N, H) and the outputs (N, T, H).
@@ -92,8 +117,4 @@ pub(crate) fn lend<R>(tensors: [&Tensor; 5], f: impl FnOnce([&Input<'_>; 5]) -> 
     Input::of(a, |a| {
         Input::of(b, |b| Input::of(c, |c| Input::of(d, |d| Input::of(e, |e| f([a, b, c, d, e])))))
     })
-}
-
-fn only_cuda<R>(op: &str) -> Result<R> {
-    bail!("{op}: the CUDA kernel was given a tensor on the CPU")
 }

@@ -1,5 +1,5 @@
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
 
 pub(crate) const SOURCE: Source = Source { name: "embedding", code: include_str!("embedding.cu") };
 
@@ -22,7 +22,7 @@ impl CustomOp1 for Lookup {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("embedding: the CUDA kernel was given a tensor on the CPU")
+        only_cuda("embedding")
     }
 
     fn cuda_fwd(&self, table: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {

@@ -1,8 +1,8 @@
 //! Total variation on CUDA: one pass each way.
 
 use super::Power;
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
 
 pub(crate) const SOURCE: Source = Source { name: "total-variation", code: include_str!("tv.cu") };
 
@@ -34,7 +34,7 @@ impl CustomOp1 for Variation {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("total variation: the CUDA kernel was given a tensor on the CPU")
+        only_cuda("total variation")
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {

@@ -1,10 +1,10 @@
 use super::plans::plan;
 use crate::cpu::lock;
-use crate::cuda::{lend, only_cuda};
+use crate::cuda::lend;
 use candle_core::cuda_backend::cudarc::driver::{CudaStream, SyncOnDrop};
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Error, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::cuda::cudnn::rnn::{Backward, Cell, Forward, Parameters, RnnConfig};
-use gdl_kernels::cuda::{Input, empty, pointer, pointer_mut, tensor};
+use gdl_kernels::cuda::{Input, empty, only_cuda, pointer, pointer_mut, tensor};
 use std::sync::Mutex;
 
 pub(super) const NAME: &str = "rnn_layer";
