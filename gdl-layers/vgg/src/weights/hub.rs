@@ -1,7 +1,8 @@
 //! Weights from the Hugging Face hub (feature `hub`): only the bytes needed, kept in a cache.
 
+use super::VggWeights;
+use super::files::cache_dir;
 use super::ranges::{RangeSource, fetch_ranges};
-use super::{VggWeights, cache_dir};
 use crate::{Arch, Error, Result, Tap};
 use hf_hub::progress::{Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::RepoTypeModel;

@@ -1,11 +1,15 @@
-use super::{SAFETENSORS, VggWeights};
-use crate::{Error, Result, Tap};
-use candle_core::{DType, Tensor};
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+//! Weights in files on a disk.
 
-/// The metadata key of [`checksum`].
-const CHECKSUM: &str = "checksum";
+use super::checksum::{CHECKSUM, checksum};
+use super::ranges::RangeSource;
+use super::{SAFETENSORS, VggWeights, is_feature};
+use crate::{Error, Result, STANDARD_WIDTHS};
+use candle_core::DType;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// Where fetched weights are kept: `$GDL_CACHE`, else `gdl` in the user's cache folder (`$XDG_CACHE_HOME`,
 /// `~/.cache`; on Windows `%LOCALAPPDATA%`). None where none of these is set.
@@ -18,6 +22,23 @@ pub fn cache_dir() -> Option<PathBuf> {
 }
 
 impl VggWeights {
+    /// Reads a weight file: `.safetensors`, or a PyTorch checkpoint (`.pth`) in the zip format or the older one. Which it
+    /// is, its content says.
+    ///
+    /// Of a checkpoint only the tensors are read; nothing in it is executed.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged, or does not hold the convolutions of a VGG network: each with the path,
+    /// and the key where there is one.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        if gdl_train::is_pth(path)? {
+            return Self::from_tensors(&origin, gdl_train::load_pth(path, is_feature)?, &HashMap::new());
+        }
+        Self::from_safetensors(&origin, &std::fs::read(path).map_err(Error::io("read", path))?)
+    }
+
     /// Writes the weights to a `.safetensors` file, with all that [`VggWeights::open`] needs in its metadata and a checksum
     /// that it verifies. Whole or not at all: a temporary file, synced and renamed.
     ///
@@ -59,43 +80,49 @@ impl VggWeights {
         temporary.persist(path).map_err(|e| io("write", path)(e.error))?;
         Ok(())
     }
+
+    /// Metadata with which [`VggWeights::open`] reads the tensors back as they are here.
+    fn metadata(&self) -> HashMap<String, String> {
+        let mut metadata = self.preprocess.to_metadata();
+        metadata.insert("architecture".into(), self.arch.to_string());
+        metadata.insert("last".into(), self.last_tap().to_string());
+        if self.widths != STANDARD_WIDTHS {
+            let widths: Vec<_> = self.widths.iter().map(ToString::to_string).collect();
+            metadata.insert("widths".into(), widths.join(","));
+        }
+        metadata
+    }
 }
 
-impl VggWeights {
-    /// A number that weights have in common when they are the same up to a tap, whatever the file and however far it
-    /// reaches: the checksum of all convolutions up to there. Against mistakes, not against malice.
+/// A file on a disk as a [`RangeSource`].
+#[derive(Debug)]
+pub struct FileRange {
+    path: PathBuf,
+    file: File,
+}
+
+impl FileRange {
+    /// Opens the file.
     ///
     /// # Errors
-    /// When the weights do not reach the tap.
-    pub fn fingerprint(&self, upto: Tap) -> Result<String> {
-        self.config(upto)?;
-        let convs = self.arch.convs().take_while(|c| (c.block, c.index) <= (upto.block, upto.index));
-        let keys = convs.flat_map(|conv| conv.keys());
-        checksum(keys.filter_map(|key| self.tensors.get(&key)))
+    /// [`Error::Io`] with the path.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let file = File::open(&path).map_err(Error::io("read", &path))?;
+        Ok(Self { path, file })
     }
 }
 
-/// Checks the tensors of a file against the checksum in its metadata, where there is one.
-pub(super) fn verify_checksum(
-    origin: &str,
-    tensors: &BTreeMap<String, Tensor>,
-    metadata: &HashMap<String, String>,
-) -> Result<()> {
-    match metadata.get(CHECKSUM) {
-        Some(sum) if *sum != checksum(tensors.values())? => {
-            Err(Error::format(origin, SAFETENSORS, "its checksum does not match its tensors"))
-        }
-        _ => Ok(()),
+impl RangeSource for FileRange {
+    fn origin(&self) -> String {
+        self.path.display().to_string()
     }
-}
 
-/// FNV-1a (64 bit) over the bit patterns of all tensors in their order: against damage, not against malice.
-fn checksum<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<String> {
-    let mut hash = gdl_kernels::Fnv1a::default();
-    for tensor in tensors {
-        for value in tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
-            hash.update(value.to_bits());
-        }
+    fn read_range(&mut self, range: Range<u64>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(range.start)).map_err(Error::io("read", &self.path))?;
+        let mut part = (&mut self.file).take(range.end.saturating_sub(range.start));
+        part.read_to_end(&mut bytes).map_err(Error::io("read", &self.path))?;
+        Ok(bytes)
     }
-    Ok(format!("fnv1a-{:016x}", hash.finish()))
 }
