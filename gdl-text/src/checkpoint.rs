@@ -1,36 +1,16 @@
+use crate::run_config::{KIND, check_kind_of};
 use crate::trainer::{Average, Judged};
 use crate::{
-    Corpus, CorpusConfig, CorpusMark, Error, Length, OptimizerKind, Result, State, Tokenizer, TrainConfig,
-    Trainer,
+    Corpus, Error, Length, OptimizerKind, Result, RunConfig, State, Tokenizer, TrainConfig, Trainer,
 };
 use candle_core::Device;
-use gdl_train::{Checkpoint, OnExisting, RngState, RunDir};
+use gdl_train::{Checkpoint, OnExisting, RngState, RunDir, Tensors, load_tensors, save_tensors};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub(crate) const KIND: &str = "language-model";
 const STATE: &str = "recurrent-state";
 const AVERAGE: &str = "average";
-
-/// `config.json` of a run: all it takes to build the model again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Always "language-model".
-    pub kind: String,
-    /// The settings it was started with.
-    pub train: TrainConfig,
-    /// Tokens of the vocabulary.
-    pub vocab_size: usize,
-    /// The text it learns from.
-    pub corpus: CorpusMark,
-    /// How that is read. Default: as whole files.
-    #[serde(default)]
-    pub reading: CorpusConfig,
-    /// The text that it validates on, where that is one of its own ([`Trainer::validate_with`]). Default: none.
-    #[serde(default)]
-    pub valid: Option<CorpusMark>,
-}
 
 impl RunConfig {
     /// Reads the configuration of a run.
@@ -44,60 +24,18 @@ impl RunConfig {
         Ok(config)
     }
 
-    /// Checks that a text is the one that the run learns from, where that is known.
-    pub(crate) fn check_corpus(&self, corpus: &Corpus) -> Result<()> {
-        if self.corpus.is_unknown() {
-            return Ok(());
-        }
-        self.corpus.check(corpus, "trained")
-    }
-
-    /// Checks that a text is the one that the run validates on.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] when it is not.
-    pub fn check_valid(&self, corpus: &Corpus) -> Result<()> {
-        self.valid.as_ref().map_or(Ok(()), |mark| mark.check(corpus, "validated"))
-    }
-
     /// Reads the run's tokenizer, and checks that it is that of the weights.
     pub(crate) fn tokenizer(&self, run: &RunDir) -> Result<Tokenizer> {
         let path = tokenizer_path(run.path());
         let tokenizer = Tokenizer::load(&path, &self.train.tokenizer)?;
-        if tokenizer.vocab_size() != self.vocab_size {
-            let (origin, have, want) = (path.display().to_string(), tokenizer.vocab_size(), self.vocab_size);
-            let message = format!("the weights are for {want} tokens, it has {have}");
-            return Err(Error::Mismatch { origin, message });
-        }
+        self.check_tokenizer(&tokenizer, &path.display().to_string())?;
         Ok(tokenizer)
-    }
-}
-
-impl CorpusMark {
-    /// Checks that a text is the one with this mark, on which a run was trained or validated.
-    fn check(&self, corpus: &Corpus, done: &str) -> Result<()> {
-        let mark = Self::new(corpus);
-        if (mark.bytes, &mark.fnv1a) != (self.bytes, &self.fnv1a) {
-            let message = format!(
-                "the run was {done} on {} ({} bytes, FNV-1a {}), and this text has {} bytes, FNV-1a {}",
-                self.origin, self.bytes, self.fnv1a, mark.bytes, mark.fnv1a
-            );
-            return Err(Error::Mismatch { origin: mark.origin, message });
-        }
-        Ok(())
     }
 }
 
 /// Checks that a run is of that kind, before its configuration is read: of another kind's, the missing fields say nothing.
 pub(crate) fn check_kind(run: &RunDir, wanted: &str) -> Result<()> {
-    let any: serde_json::Value = run.config()?;
-    let kind = any.get("kind").and_then(|kind| kind.as_str()).unwrap_or("none");
-    if kind != wanted {
-        let origin = run.config_path().display().to_string();
-        let message = format!("expected the kind {wanted:?}, found {kind:?}");
-        return Err(Error::Mismatch { origin, message });
-    }
-    Ok(())
+    check_kind_of(&run.config()?, wanted, || run.config_path().display().to_string())
 }
 
 /// What a checkpoint holds besides tensors.
@@ -124,6 +62,26 @@ pub(crate) fn optimizer_name(kind: OptimizerKind) -> &'static str {
 
 pub(crate) fn tokenizer_path(run: &Path) -> PathBuf {
     run.join("tokenizer.json")
+}
+
+/// A run's best weights, where it has some, and else, or if `last` asks for them, those of the last checkpoint; and their file.
+pub(crate) fn best_or_last(run: &RunDir, last: bool, device: &Device) -> Result<(String, Tensors)> {
+    let best = run.best_path();
+    let path = if best.is_file() && !last { best } else { run.weights_path() };
+    let (tensors, _) = load_tensors(&path, device)?;
+    Ok((path.display().to_string(), tensors))
+}
+
+impl Judged {
+    /// Keeps the weights that were judged last as the run's best: whole or not at all.
+    pub(crate) fn save_best(&self, run: &RunDir, weights: &Tensors) -> Result<()> {
+        let Some((step, loss)) = self.best else { return Ok(()) };
+        // The shortest digits that give the same number back.
+        let metadata =
+            [("format", "pt".into()), ("step", step.to_string()), ("valid_loss", loss.to_string())];
+        let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_string(), value)).into();
+        Ok(save_tensors(run.best_path(), weights, &metadata)?)
+    }
 }
 
 impl Trainer {

@@ -1,5 +1,5 @@
 use crate::report;
-use crate::{EvalReport, Result, StepReport, TrainConfig, Trainer};
+use crate::{EvalReport, GenerateConfig, Result, StepReport, TrainConfig, Trainer};
 use gdl_train::RunDir;
 use gdl_train::report::RunLog;
 use std::ops::ControlFlow;
@@ -178,6 +178,12 @@ impl Trainer {
         observe: impl FnMut(&Event) -> ControlFlow<()>,
     ) -> Result<RunSummary> {
         run(self, dir, observe)
+    }
+
+    /// Writes a sample after every so many steps of [`run`](Self::run), which come as [`Event::Sample`](crate::Event::Sample);
+    /// 0 means never.
+    pub fn sample_every(&mut self, steps: usize, config: GenerateConfig) {
+        self.samples = (steps > 0).then_some((steps, config));
     }
 }
 

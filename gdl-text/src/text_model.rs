@@ -1,3 +1,6 @@
+#[cfg(feature = "files")]
+mod files;
+
 use crate::eval::evaluate;
 use crate::{
     Corpus, EvalReport, GenerateConfig, LanguageModel, NeuralCache, Prompt, Result, RunConfig, Tokenizer,
@@ -5,9 +8,25 @@ use crate::{
 };
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use gdl_train::{ParamStore, RunDir, Tensors};
+use gdl_train::{ParamStore, Tensors, tensors_from_bytes};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+
+/// What stands for a file of weights in errors, where there is none.
+pub(crate) const WEIGHTS: &str = "the weights";
+
+/// Checks that tensors are all that a network takes, and no more; gives them as they are there, on the device. Plain tensors: operations
+/// on variables would keep a graph.
+pub(crate) fn plain<T>(
+    origin: &str,
+    tensors: &Tensors,
+    device: &Device,
+    network: impl Fn(VarBuilder<'_>) -> candle_core::Result<T>,
+) -> Result<Tensors> {
+    let store = ParamStore::new(DType::F32, device, 0);
+    network(store.vb())?;
+    store.load_tensors(origin, tensors)?;
+    Ok(store.tensors())
+}
 
 /// A trained language model with its tokenizer, read from a run directory: what writes and what scores.
 ///
@@ -36,36 +55,43 @@ pub struct TextModel {
 }
 
 impl TextModel {
-    /// Reads configuration, tokenizer and weights of a run.
+    /// Makes a model of what the files of a run hold: `config.json`, `tokenizer.json` and `weights.safetensors` (or
+    /// `best.safetensors`).
     ///
     /// # Errors
-    /// [`Error::Train`](crate::Error::Train) when a file is missing or broken or a tensor is missing, left over or
-    /// wrongly shaped; [`Error::Mismatch`](crate::Error::Mismatch) when the tokenizer is not that of the weights.
-    pub fn load(run: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        Self::with_weights(&RunDir::open(run)?, RunDir::weights_path, device)
-    }
-
-    /// As [`load`](Self::load), with the weights that had the least validation loss of the training, where it had validations;
-    /// else with the last.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) and [`Error::Tokenizer`](crate::Error::Tokenizer) when one of them is none, or they are
+    /// not of one model; [`Error::Train`](crate::Error::Train) when a tensor is missing, left over or wrongly shaped.
     ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_best(run: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        let run = RunDir::open(run)?;
-        let path = if run.best_path().is_file() { RunDir::best_path } else { RunDir::weights_path };
-        Self::with_weights(&run, path, device)
+    /// # Example
+    /// ```no_run
+    /// use candle_core::Device;
+    /// use gdl_text::TextModel;
+    ///
+    /// # fn fetched(name: &str) -> Vec<u8> { name.into() }
+    /// let [config, tokenizer] = ["config.json", "tokenizer.json"].map(|name| String::from_utf8(fetched(name)));
+    /// let model = TextModel::from_bytes(&config?, &tokenizer?, &fetched("weights.safetensors"), &Device::Cpu)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_bytes(config: &str, tokenizer: &str, weights: &[u8], device: &Device) -> Result<Self> {
+        let config = RunConfig::from_json(config)?;
+        let tokenizer = Tokenizer::from_json(tokenizer, &config.train.tokenizer)?;
+        config.check_tokenizer(&tokenizer, "the tokenizer")?;
+        let (tensors, _) = tensors_from_bytes(WEIGHTS, weights, device)?;
+        Self::new(config, tokenizer, WEIGHTS, &tensors, device)
     }
 
-    fn with_weights(run: &RunDir, path: impl Fn(&RunDir) -> PathBuf, device: &Device) -> Result<Self> {
-        let config = RunConfig::read(run)?;
-        let tokenizer = config.tokenizer(run)?;
-        let store = ParamStore::new(DType::F32, device, 0);
-        LanguageModel::new(&config.train.model, config.vocab_size, store.vb())?;
-        store.load(path(run))?;
-        // Once more from plain tensors: operations on variables would keep a graph.
-        let weights = store.tensors();
+    /// Of that vocabulary and these weights; `origin` names them in errors.
+    fn new(
+        config: RunConfig,
+        tokenizer: Tokenizer,
+        origin: &str,
+        tensors: &Tensors,
+        device: &Device,
+    ) -> Result<Self> {
+        let (layers, vocab_size) = (&config.train.model, config.vocab_size);
+        let weights = plain(origin, tensors, device, |vb| LanguageModel::new(layers, vocab_size, vb))?;
         let vb = VarBuilder::from_tensors(weights.clone().into_iter().collect(), DType::F32, device);
-        let model = LanguageModel::new(&config.train.model, config.vocab_size, vb)?;
+        let model = LanguageModel::new(layers, vocab_size, vb)?;
         Ok(Self { config, tokenizer, model, weights, device: device.clone() })
     }
 
@@ -136,32 +162,9 @@ impl TextModel {
         Prompt::read(&self.model, &self.tokenizer, (text, self.start()), begun, &self.device)
     }
 
-    /// Saves a prompt's state: a `.safetensors` file, written whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Train`](crate::Error::Train) when it cannot be written.
-    pub fn save_prompt(&self, prompt: &Prompt, path: impl AsRef<Path>) -> Result<()> {
-        prompt.save(path.as_ref(), &self.mark()?)
-    }
-
-    /// Loads a prompt's state.
-    ///
-    /// # Errors
-    /// [`Error::Train`](crate::Error::Train) when the file is missing or broken,
-    /// [`Error::PromptState`](crate::Error::PromptState) when it is of another model.
-    pub fn load_prompt(&self, path: impl AsRef<Path>) -> Result<Prompt> {
-        let model = &self.config.train.model;
-        Prompt::load(path.as_ref(), &self.mark()?, model, self.config.vocab_size, &self.device)
-    }
-
     /// What stands before a document of its corpus; what it goes on from where there is no prompt.
     fn start(&self) -> &str {
         &self.config.reading.before
-    }
-
-    /// What this model is known by: its weights and its vocabulary.
-    fn mark(&self) -> Result<String> {
-        Prompt::mark(self.config.train.model.cell, &self.weights, &self.tokenizer)
     }
 
     /// Scores a text, read from its start to its end with the state carried on.
@@ -183,5 +186,65 @@ impl TextModel {
     pub fn eval_with_cache(&self, corpus: &Corpus, cache: &NeuralCache) -> Result<EvalReport> {
         let text = corpus.encode(&self.tokenizer)?;
         cache::evaluate(&self.model, &text, cache, corpus.origin(), &self.device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run_config::KIND;
+    use crate::{Cell, CorpusMark, Error, Length, ModelConfig, TrainConfig, Trainer};
+    use gdl_train::tensors_to_bytes;
+
+    /// A model as it was trained, and what the files of its run would hold.
+    fn trained(text: &str) -> (Trainer, [String; 2], Vec<u8>) {
+        let corpus = Corpus::from_text("a scale", text.repeat(30)).unwrap();
+        let model = ModelConfig::new(Cell::Gru, 8, 1);
+        let train =
+            TrainConfig { model, batch: 2, seq: 10, length: Length::Steps(3), ..TrainConfig::default() };
+        let mut trainer = Trainer::new(&corpus, train, &Device::Cpu).unwrap();
+        for _ in 0..3 {
+            trainer.step().unwrap();
+        }
+        let config = RunConfig {
+            kind: KIND.into(),
+            train: trainer.config().clone(),
+            vocab_size: trainer.tokenizer().vocab_size(),
+            corpus: CorpusMark::new(&corpus),
+            reading: corpus.config().clone(),
+            valid: None,
+        };
+        let texts = [serde_json::to_string(&config).unwrap(), trainer.tokenizer().to_json().unwrap()];
+        let weights = tensors_to_bytes("memory", &trainer.store().tensors(), &Default::default()).unwrap();
+        (trainer, texts, weights)
+    }
+
+    #[test]
+    fn what_the_files_of_a_run_hold_makes_the_model_that_was_trained() {
+        let (trainer, [config, tokenizer], weights) = trained("do re mi fa so la ti ");
+        let model = TextModel::from_bytes(&config, &tokenizer, &weights, &Device::Cpu).unwrap();
+        let settings = GenerateConfig { prompt: "do ".into(), length: 30, ..GenerateConfig::default() };
+        let go_on = |_: &str| ControlFlow::Continue(());
+        let written = model.generate(&settings, go_on).unwrap();
+        assert_eq!(written, trainer.generate(&settings, go_on).unwrap());
+        assert_eq!(written.chars().count(), 30);
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_refused() {
+        let (_, [config, tokenizer], weights) = trained("do re mi fa so la ti ");
+        let (_, [_, other], _) = trained("ut re mi fa so la si xyz ");
+        let of = |config: &str, tokenizer: &str, weights: &[u8]| {
+            TextModel::from_bytes(config, tokenizer, weights, &Device::Cpu).unwrap_err()
+        };
+        let kind = config.replace("\"language-model\"", "\"cyclegan\"");
+        let error = of(&kind, &tokenizer, &weights).to_string();
+        assert!(error.contains("expected the kind \"language-model\", found \"cyclegan\""), "{error}");
+        assert!(matches!(of("{", &tokenizer, &weights), Error::Mismatch { .. }));
+        let error = of(&config, &other, &weights).to_string();
+        assert!(error.contains("the weights are for"), "{error}");
+        assert!(matches!(of(&config, "{}", &weights), Error::Tokenizer { .. }));
+        let error = of(&config, &tokenizer, &weights[..weights.len() / 2]).to_string();
+        assert!(error.starts_with("the weights is not a readable safetensors file"), "{error}");
     }
 }

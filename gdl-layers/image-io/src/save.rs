@@ -3,8 +3,8 @@ use crate::pixels::{Layout, Planes};
 use candle_core::Tensor;
 use image::codecs::{bmp::BmpEncoder, jpeg::JpegEncoder, webp::WebPEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
-use std::io::{BufWriter, Cursor, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::{Cursor, Seek, Write};
+use std::path::Path;
 
 /// The file extensions that are read from folders and can be written, in lower case.
 pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"];
@@ -40,65 +40,42 @@ impl Default for SaveOptions {
     }
 }
 
-/// Writes a picture with the default [`SaveOptions`]; see [`save_image_with`].
-///
-/// # Errors
-/// As [`save_image_with`].
-pub fn save_image(picture: &Tensor, path: impl AsRef<Path>) -> Result<()> {
-    save_image_with(picture, path, &SaveOptions::default())
-}
-
-/// Writes a picture in [0, 1] to a file whose extension names the format.
-///
-/// Values are clamped to [0, 1], rounded to the nearest step, and sRGB: a PNG says so, in the other formats a file without a
-/// profile is. The file is written to a temporary in the same folder, synced and renamed: a reader sees the old file or
-/// the new one, never half of one.
+/// A picture in [0, 1], and its alpha where it has one, as the bytes of an image file; the extension of `name` says in which format, and
+/// `name` stands for the path in errors. The numbers and the alpha become what [`save_image_alpha`](crate::save_image_alpha) makes of them in a file.
 ///
 /// # Shape
-/// (3, H, W) as RGB or (1, H, W) as grey; any float type, on any device.
+/// (3, H, W) as RGB or (1, H, W) as grey; any float type, on any device. Alpha (1, H, W).
 ///
 /// # Errors
-/// An unknown extension, a folder that cannot be written, a picture with NaN or infinite values, a wrong shape, a text that
-/// cannot be stored.
-pub fn save_image_with(picture: &Tensor, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
-    save_image_alpha(picture, None, path, options)
-}
-
-/// Writes a picture with its alpha, both in [0, 1], as [`load_image_alpha`](crate::load_image_alpha) gives them; otherwise as
-/// [`save_image_with`].
+/// An unknown extension, a picture with NaN or infinite values, a wrong shape, a text that cannot be stored.
 ///
-/// Colours are not multiplied with alpha. JPEG and BMP have no alpha ([`keeps_alpha`] tells): there the picture is laid over
-/// [`SaveOptions::background`].
+/// # Example
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use gdl_image_io::{LoadOptions, SaveOptions, decode_image, encode_image};
 ///
-/// # Shape
-/// (3, H, W) or (1, H, W), and alpha (1, H, W).
-///
-/// # Errors
-/// As [`save_image_with`]; alpha of another size.
-pub fn save_image_alpha(
+/// let picture = Tensor::full(0.2f32, (3, 4, 6), &Device::Cpu)?; // 51 of 255
+/// let bytes = encode_image(&picture, None, "picture.tif", &SaveOptions::default())?;
+/// let again = decode_image(&bytes, "picture.tif", &LoadOptions::default())?;
+/// assert_eq!(again.flatten_all()?.to_vec1::<f32>()?, vec![0.2; 72]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode_image(
     picture: &Tensor,
     alpha: Option<&Tensor>,
-    path: impl AsRef<Path>,
+    name: &str,
     options: &SaveOptions,
-) -> Result<()> {
-    let path = path.as_ref();
+) -> Result<Vec<u8>> {
+    let (path, mut out) = (Path::new(name), Cursor::new(Vec::new()));
     let format = format_of(path)?;
-    let planes = Planes::new(picture, alpha, path)?;
-    write_whole(path, |file| {
-        let mut out = BufWriter::new(file);
-        match format {
-            ImageFormat::Png => crate::png::write(&planes, &mut out, path, options),
-            ImageFormat::Tiff => crate::tiff::write(&planes, &mut out, path, options),
-            _ => write_at_once(&planes, &mut out, path, format, options),
-        }?;
-        out.flush().map_err(|e| not_writable(path, e))
-    })
+    write(&Planes::new(picture, alpha, path)?, &mut out, path, format, options)?;
+    Ok(out.into_inner())
 }
 
 /// A picture in [0, 1] as the bytes of an 8-bit PNG, for reports and data URIs.
 ///
 /// # Shape
-/// As [`save_image_with`].
+/// As [`encode_image`].
 ///
 /// # Errors
 /// A wrong shape, NaN or infinite values.
@@ -112,7 +89,7 @@ pub fn encode_png(picture: &Tensor) -> Result<Vec<u8>> {
 /// A picture in [0, 1] as the bytes of a JPEG, for reports whose size counts; `quality` is 1 to 100.
 ///
 /// # Shape
-/// As [`save_image_with`].
+/// As [`encode_image`].
 ///
 /// # Errors
 /// A wrong shape, NaN or infinite values.
@@ -137,17 +114,7 @@ fn has_alpha(format: ImageFormat) -> bool {
     matches!(format, ImageFormat::Png | ImageFormat::WebP | ImageFormat::Tiff)
 }
 
-/// Finds out, before any work is done, whether [`save_image`] to this path could succeed. Leaves nothing behind.
-///
-/// # Errors
-/// An unknown extension, a directory in its place, a folder that is missing or cannot be written.
-pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
-    format_of(path)?;
-    temporary_for(path).map(drop)
-}
-
-fn format_of(path: &Path) -> Result<ImageFormat> {
+pub(crate) fn format_of(path: &Path) -> Result<ImageFormat> {
     let unknown = || Error::UnknownExtension { path: path.to_path_buf() };
     let extension = path.extension().and_then(|e| e.to_str()).ok_or_else(unknown)?.to_ascii_lowercase();
     if !EXTENSIONS.contains(&extension.as_str()) {
@@ -160,41 +127,19 @@ pub(crate) fn not_writable(path: &Path, error: std::io::Error) -> Error {
     Error::NotWritable { path: path.to_path_buf(), reason: one_line(error) }
 }
 
-fn temporary_for(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let refuse = |reason: &str| Error::NotWritable { path: path.to_path_buf(), reason: reason.to_string() };
-    if path.is_dir() {
-        return Err(refuse("it is a directory"));
+/// Writes a picture in a format.
+pub(crate) fn write(
+    planes: &Planes,
+    out: &mut (impl Write + Seek),
+    path: &Path,
+    format: ImageFormat,
+    options: &SaveOptions,
+) -> Result<()> {
+    match format {
+        ImageFormat::Png => crate::png::write(planes, out, path, options),
+        ImageFormat::Tiff => crate::tiff::write(planes, out, path, options),
+        _ => write_at_once(planes, out, path, format, options),
     }
-    if std::fs::metadata(path).is_ok_and(|m| m.permissions().readonly()) {
-        return Err(refuse("the file there is read-only"));
-    }
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
-    match std::fs::metadata(&folder) {
-        Err(_) => return Err(refuse(&format!("the folder {} does not exist", folder.display()))),
-        Ok(m) if !m.is_dir() => return Err(refuse(&format!("{} is not a folder", folder.display()))),
-        Ok(_) => {}
-    }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".gdl-").suffix(".tmp");
-    // A temporary is private by default; the picture gets what the user's umask gives to any new file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(&folder).map_err(|e| not_writable(path, e))
-}
-
-fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> Result<()>) -> Result<()> {
-    let mut temporary = temporary_for(path)?;
-    write(temporary.as_file_mut())?;
-    temporary
-        .as_file_mut()
-        .rewind()
-        .and_then(|()| temporary.as_file().sync_all())
-        .map_err(|e| not_writable(path, e))?;
-    temporary.persist(path).map_err(|e| not_writable(path, e.error))?;
-    Ok(())
 }
 
 /// JPEG, WebP and BMP, whose encoders take the whole picture with 8 bits.

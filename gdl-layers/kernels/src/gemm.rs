@@ -67,7 +67,7 @@ impl<'a, T> Mat<'a, T> {
     }
 }
 
-/// Whether a product may spread over the threads of the rayon pool.
+/// Whether a product may spread over the threads of the rayon pool, where the feature `threads` gives one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
     /// Stay on the calling thread: for products inside a parallel loop.
@@ -141,7 +141,7 @@ unsafe fn run<T: Float>(
 ) {
     let parallelism = match threads {
         Threads::One => ::gemm::Parallelism::None,
-        Threads::All => ::gemm::Parallelism::Rayon(rayon::current_num_threads()),
+        Threads::All => crate::par::parallelism(),
     };
     debug_assert!(TypeId::of::<T>() == TypeId::of::<f32>() || TypeId::of::<T>() == TypeId::of::<f64>());
     // SAFETY: the constructors of `Mat` keep every element that the strides reach inside its slice; the caller vouches

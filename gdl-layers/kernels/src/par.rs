@@ -1,10 +1,19 @@
 //! Parallel loops whose result does not depend on the number of threads.
 //!
 //! Work is cut into chunks by its own size, never by the number of workers, and every chunk writes to a place of its
-//! own; so the same sums are formed in the same order whoever computes them.
+//! own; so the same sums are formed in the same order whoever computes them. Without the feature `threads` that is the
+//! calling thread.
+
+#[cfg(feature = "threads")]
+mod pool;
+#[cfg(not(feature = "threads"))]
+#[path = "par/serial.rs"]
+mod pool;
+
+pub(crate) use pool::parallelism;
+pub use pool::{inside, join, map, threads};
 
 use crate::gemm::Float;
-use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
 /// Runs `f(index, chunk)` over consecutive chunks of `data`, in parallel when there is more than one.
@@ -18,12 +27,7 @@ pub fn chunks_mut<T: Send>(data: &mut [T], chunk: usize, f: impl Fn(usize, &mut 
         }
         return;
     }
-    data.par_chunks_mut(chunk).enumerate().for_each(|(i, c)| f(i, c));
-}
-
-/// Runs `f(index)` for every index below `n`, in parallel when there is more than one, and collects the results in order.
-pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
-    if n == 1 { vec![f(0)] } else { (0..n).into_par_iter().map(f).collect() }
+    pool::chunks_mut(data, chunk, f);
 }
 
 /// A vector of `n` zeros. Large ones are written by all threads: the system's own zeros come from one, while the others
@@ -51,17 +55,6 @@ pub fn build<T: Float>(n: usize, chunk: usize, f: impl Fn(usize, &mut [T]) + Sen
     out
 }
 
-/// The number of threads that parallel loops use here: the size of the current rayon pool.
-pub fn threads() -> usize {
-    rayon::current_num_threads()
-}
-
-/// Runs `f` on a thread of the pool, so that the parallel loops and products in it start without another thread having
-/// to be woken for each: outside the pool every one of them costs two changes of thread.
-pub fn inside<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    rayon::scope(|_| f())
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
@@ -70,5 +63,19 @@ mod tests {
             let zeros = super::inside(|| super::zeros::<f32>(n));
             assert!(zeros.len() == n && zeros.iter().all(|x| x.to_bits() == 0));
         }
+    }
+
+    #[test]
+    fn loops_visit_every_place_once_and_in_its_place() {
+        let mut data = vec![0; 1000];
+        super::chunks_mut(&mut data, 7, |i, chunk| {
+            for (j, x) in chunk.iter_mut().enumerate() {
+                *x += 7 * i + j;
+            }
+        });
+        assert!(data.iter().enumerate().all(|(i, x)| i == *x));
+        assert_eq!(super::map(5, |i| i * i), [0, 1, 4, 9, 16]);
+        assert_eq!(super::join(|| 1, || "b"), (1, "b"));
+        assert!(super::inside(super::threads) > 0);
     }
 }

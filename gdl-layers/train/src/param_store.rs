@@ -1,11 +1,10 @@
-use crate::tensors::{Expected, check, load_tensors, save_tensors};
+use crate::tensors::{Expected, check};
 use crate::{Error, Result, Rng, Tensors};
 use candle_core::{DType, Device, Shape, Tensor, Var, bail};
 use candle_nn::init::{Init, NormalOrUniform};
 use candle_nn::var_builder::{SimpleBackend, VarBuilder};
 use gdl_kernels::init::Orthogonal;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The weights of a model: named variables behind a [`VarBuilder`], each drawn from a seed and its own name.
@@ -132,29 +131,11 @@ impl ParamStore {
         self.vars().into_iter().map(|(name, var)| (name, var.as_detached_tensor())).collect()
     }
 
-    /// Writes every variable to a `.safetensors` file: whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] with the path.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save_tensors(path, &self.tensors(), &BTreeMap::new())
-    }
-
-    /// Takes every variable's value from a `.safetensors` file.
-    ///
-    /// # Errors
-    /// [`Error::Io`] and [`Error::Format`] when the file cannot be read, [`Error::Mismatch`] when a name is missing or
-    /// left over, or a shape or type differs. All is checked first: on an error no variable has changed.
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let (tensors, _) = load_tensors(path, &self.device)?;
-        self.load_tensors(&path.display().to_string(), &tensors)
-    }
-
     /// Takes every variable's value from a map; `origin` says in errors where it came from.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] as for [`load`](Self::load); then no variable has changed.
+    /// [`Error::Mismatch`] when a name is missing or left over, or a shape or type differs. All is checked first: on an error no
+    /// variable has changed.
     pub fn load_tensors(&self, origin: &str, tensors: &Tensors) -> Result<()> {
         let inner = self.lock();
         let expected = inner.vars.iter().map(|(name, var)| (name.clone(), Expected::of(var))).collect();

@@ -1,6 +1,6 @@
 use crate::atomic::{atomic_write_bytes, folder_of, sync_folder};
 use crate::metrics::MetricsLog;
-use crate::tensors::{load_tensors, save_tensors};
+use crate::tensor_files::{load_tensors, save_tensors};
 use crate::{Checkpoint, Error, OptimizerState, Result};
 use candle_core::Device;
 use serde::de::DeserializeOwned;

@@ -1,6 +1,5 @@
-//! Named tensors in `.safetensors` files.
+//! Named tensors as `.safetensors` files hold them.
 
-use crate::atomic::atomic_write_at;
 use crate::{Error, Result};
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Shape, Tensor};
@@ -11,49 +10,65 @@ use std::path::Path;
 /// Tensors by name, in the order of their names.
 pub type Tensors = BTreeMap<String, Tensor>;
 
-const WHAT: &str = "safetensors file";
+pub(crate) const WHAT: &str = "safetensors file";
 
-/// Writes tensors, and text about them, to a `.safetensors` file: whole or not at all.
+/// Every tensor in the bytes of a `.safetensors` file, and the text saved with them; `origin` stands for a path in errors.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::Format`], each with the path.
-pub fn save_tensors(
-    path: impl AsRef<Path>,
-    tensors: &Tensors,
-    metadata: &BTreeMap<String, String>,
-) -> Result<()> {
-    let path = path.as_ref();
-    // On the CPU first: candle's view of a tensor panics when a copy from another device fails.
-    let host =
-        tensors.iter().map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?))).collect::<Result<Vec<_>>>()?;
-    let metadata: Option<HashMap<String, String>> =
-        (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
-    atomic_write_at(path, |temporary| {
-        safetensors::serialize_to_file(host, metadata, temporary).map_err(|e| match e {
-            safetensors::SafeTensorError::IoError(e) => Error::io("write", path)(e),
-            e => Error::format(path, WHAT, e),
-        })
-    })
-}
-
-/// Reads every tensor of a `.safetensors` file, and the text saved with them.
+/// [`Error::Format`] when the bytes are truncated or no such file.
 ///
-/// # Errors
-/// [`Error::Io`] when the file cannot be read, [`Error::Format`] when it is truncated or no such file.
-pub fn load_tensors(path: impl AsRef<Path>, device: &Device) -> Result<(Tensors, BTreeMap<String, String>)> {
-    let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| Error::format(path, WHAT, e))?;
+/// # Example
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use gdl_train::{Tensors, tensors_from_bytes, tensors_to_bytes};
+///
+/// let weights = Tensors::from([("bias".to_string(), Tensor::new(&[1f32, 2.0], &Device::Cpu)?)]);
+/// let bytes = tensors_to_bytes("memory", &weights, &Default::default())?;
+/// let (again, _) = tensors_from_bytes("memory", &bytes, &Device::Cpu)?;
+/// assert_eq!(again["bias"].to_vec1::<f32>()?, [1.0, 2.0]);
+/// assert!(tensors_from_bytes("memory", &bytes[1..], &Device::Cpu).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn tensors_from_bytes(
+    origin: impl AsRef<Path>,
+    bytes: &[u8],
+    device: &Device,
+) -> Result<(Tensors, BTreeMap<String, String>)> {
+    let origin = origin.as_ref();
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| Error::format(origin, WHAT, e))?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let views = SafeTensors::deserialize(&bytes).map_err(|e| Error::format(path, WHAT, e))?;
+    let views = SafeTensors::deserialize(bytes).map_err(|e| Error::format(origin, WHAT, e))?;
     let tensors = views
         .iter()
         .map(|(name, view)| {
-            let tensor = view.load(device).map_err(|e| Error::format(path, WHAT, format!("{name}: {e}")))?;
+            let tensor =
+                view.load(device).map_err(|e| Error::format(origin, WHAT, format!("{name}: {e}")))?;
             Ok((name.to_string(), tensor))
         })
         .collect::<Result<_>>()?;
     Ok((tensors, metadata))
+}
+
+/// The bytes of a `.safetensors` file with tensors, and text about them; `origin` stands for a path in errors.
+///
+/// # Errors
+/// [`Error::Format`] for a type of numbers that such files have not, [`Error::Tensor`] when a device gives its tensors not back.
+pub fn tensors_to_bytes(
+    origin: impl AsRef<Path>,
+    tensors: &Tensors,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>> {
+    safetensors::serialize(on_host(tensors)?, text(metadata)).map_err(|e| Error::format(origin, WHAT, e))
+}
+
+/// On the CPU: candle's view of a tensor panics when a copy from another device fails.
+pub(crate) fn on_host(tensors: &Tensors) -> Result<Vec<(&String, Tensor)>> {
+    tensors.iter().map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?))).collect()
+}
+
+/// Text for a file's header, which has none rather than an empty one.
+pub(crate) fn text(metadata: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
+    (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect())
 }
 
 /// What a tensor has to be.

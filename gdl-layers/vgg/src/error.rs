@@ -1,5 +1,5 @@
 use crate::Tap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What can go wrong with taps and weights.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,8 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    #[cfg(feature = "files")]
+    pub(crate) fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
     }

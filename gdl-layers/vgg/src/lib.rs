@@ -16,10 +16,12 @@ pub use gram::gram_matrix;
 pub use preprocess::{ChannelOrder, Preprocess};
 pub use tap::{Stage, Tap};
 pub use vgg::Vgg;
+pub use weights::VggWeights;
 #[cfg(feature = "hub")]
 pub use weights::hub;
-pub use weights::ranges::{FileRange, RangeSource, fetch_ranges};
-pub use weights::{VggWeights, cache_dir};
+pub use weights::ranges::{RangeSource, fetch_ranges};
+#[cfg(feature = "files")]
+pub use {gdl_kernels::cache_dir, weights::files::FileRange};
 
 /// The fused operator once more, composed of plain candle operations: right on every backend, and what the kernel is
 /// tested against.

@@ -4,16 +4,19 @@ use super::packed::Shape;
 use crate::objective::Measured;
 use crate::{Error, Result};
 use candle_core::Device;
-use gdl_train::{Tensors, load_tensors, save_tensors};
+use gdl_train::{Tensors, tensors_from_bytes, tensors_to_bytes};
 use gdl_vgg::Tap;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
+
+/// The text of a file.
+type Metadata = BTreeMap<String, String>;
 
 /// The key of what the file says about itself.
 const ABOUT: &str = "gdlstyle";
 /// No file is larger: VGG-19 at ten sizes with histograms has some 60 MB.
-const LARGEST: u64 = 1 << 29;
+pub(super) const LARGEST: u64 = 1 << 29;
+pub(super) const TOO_LARGE: &str = "is larger than any style cache";
 /// Nor has a network more channels, a cache more sizes, a picture more pixels a side or more levels.
 const CHANNELS: usize = 1 << 14;
 const SIZES: usize = 256;
@@ -21,12 +24,31 @@ const SIDE: usize = 1 << 24;
 const LEVELS: usize = 64;
 
 impl StyleCache {
-    /// Writes it to a file, whole or not at all: safetensors in f32, of matrices the upper triangle, and a description in
-    /// the metadata.
+    /// The bytes of its file: safetensors in f32, of matrices the upper triangle, and a description in the metadata.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+    /// Only as reading tensors back from a device fails.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let (tensors, about) = self.packed()?;
+        Ok(tensors_to_bytes(&self.origin, &tensors, &about)?)
+    }
+
+    /// Takes the bytes of a file that [`StyleCache::save`] or [`StyleCache::to_bytes`] wrote, to the CPU; `origin` stands for a path in
+    /// messages. Bytes from anybody are safe to read: names, shapes, types, sizes and numbers are checked.
+    ///
+    /// # Errors
+    /// When they are no such file, or one of a later version.
+    pub fn from_bytes(origin: &str, bytes: &[u8]) -> Result<Self> {
+        let fault = |message| Error::StyleCache { origin: origin.to_string(), message };
+        if bytes.len() as u64 > LARGEST {
+            return Err(fault(TOO_LARGE.to_string()));
+        }
+        let (tensors, metadata) = tensors_from_bytes(origin, bytes, &Device::Cpu)?;
+        Self::unpacked(origin, tensors, &metadata)
+    }
+
+    /// What the file holds.
+    pub(super) fn packed(&self) -> Result<(Tensors, Metadata)> {
         let mut tensors = Tensors::new();
         for size in &self.about.sizes {
             let Some(measured) = self.sizes.get(&size.side) else { continue };
@@ -39,28 +61,18 @@ impl StyleCache {
             }
         }
         let about = serde_json::to_string(&*self.about).map_err(|e| self.fault(e.to_string()))?;
-        Ok(save_tensors(path, &tensors, &BTreeMap::from([(ABOUT.to_string(), about)]))?)
+        Ok((tensors, BTreeMap::from([(ABOUT.to_string(), about)])))
     }
 
-    /// Reads a file that [`StyleCache::save`] wrote, to the CPU. Files from anybody are safe to read: names, shapes, types,
-    /// sizes and numbers are checked.
-    ///
-    /// # Errors
-    /// When it cannot be read, is no such file, or of a later version.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let origin = path.display().to_string();
-        let fault = |message| Error::StyleCache { origin: origin.clone(), message };
-        if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LARGEST) {
-            return Err(fault("is larger than any style cache".to_string()));
-        }
-        let (tensors, metadata) = load_tensors(path, &Device::Cpu)?;
+    /// What a file held.
+    pub(super) fn unpacked(origin: &str, tensors: Tensors, metadata: &Metadata) -> Result<Self> {
+        let fault = |message| Error::StyleCache { origin: origin.to_string(), message };
         let Some(text) = metadata.get(ABOUT) else {
             return Err(fault("is no style cache: its metadata has no gdlstyle".to_string()));
         };
         let about = About::read(text).map_err(fault)?;
         let sizes = about.filled(tensors).map_err(fault)?;
-        Ok(Self { origin, about: Arc::new(about), sizes: Arc::new(sizes) })
+        Ok(Self { origin: origin.to_string(), about: Arc::new(about), sizes: Arc::new(sizes) })
     }
 }
 

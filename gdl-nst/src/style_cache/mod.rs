@@ -1,4 +1,6 @@
 mod about;
+#[cfg(feature = "files")]
+mod disk;
 mod file;
 mod packed;
 
@@ -33,7 +35,9 @@ use std::sync::Arc;
 /// let config = NstConfig { size: 48, steps: 2, ..NstConfig::untrained() };
 /// let picture = builtin::style(builtin::Style::Swirl, 64)?;
 /// let cache = StyleCache::measure(&config, &weights, &[picture.into()], &candle_core::Device::Cpu)?;
-/// // ... and later, perhaps from a file: StyleCache::open("swirl.gdlstyle")?
+/// let bytes = cache.to_bytes()?; // or a file: cache.save("swirl.gdlstyle")?
+/// // ... and later: StyleCache::open("swirl.gdlstyle")?
+/// let cache = StyleCache::from_bytes("swirl", &bytes)?;
 /// let transfer = StyleTransfer::new(&config, &weights, &builtin::content(64)?, &[cache.into()])?;
 /// assert_eq!(transfer.total_steps(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

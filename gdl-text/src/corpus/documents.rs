@@ -3,7 +3,6 @@ use super::{CorpusConfig, Documents};
 use crate::{Error, Result};
 use std::collections::VecDeque;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 /// A piece of a document.
 #[derive(Debug, Default)]
@@ -13,34 +12,23 @@ pub(super) struct Piece {
     pub(super) ends: bool,
 }
 
-/// One thing to read: a file, or what is in memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Input<'a> {
-    File(&'a Path),
-    Memory { name: &'a str, text: &'a str },
+/// What opens an input, given the encoding of files.
+type Open<'a> =
+    Box<dyn FnOnce(&'static encoding_rs::Encoding) -> Result<Box<dyn Read + Send + 'a>> + Send + 'a>;
+
+/// One thing to read.
+pub(super) struct Input<'a> {
+    /// What it is called in errors.
+    name: String,
+    open: Open<'a>,
 }
 
 impl<'a> Input<'a> {
-    fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Memory { name, .. } => name.to_string(),
-        }
-    }
-
-    fn open(&self, encoding: &'static encoding_rs::Encoding) -> Result<Box<dyn Read + Send + 'a>> {
-        let file: Box<dyn Read + Send + 'a> = match *self {
-            Self::File(path) => {
-                let refused = |source| Error::Read { path: PathBuf::from(path), source };
-                Box::new(std::fs::File::open(path).map_err(refused)?)
-            }
-            Self::Memory { text, .. } => return Ok(Box::new(text.as_bytes())),
-        };
-        // UTF-8 passes as it is, and is checked where it is cut; without a byte order mark if it has one.
-        let builder = &mut encoding_rs_io::DecodeReaderBytesBuilder::new();
-        let utf8 = encoding == encoding_rs::UTF_8;
-        builder.encoding((!utf8).then_some(encoding)).utf8_passthru(true).strip_bom(true).bom_override(true);
-        Ok(Box::new(builder.build(file)))
+    pub(super) fn new(
+        name: impl Into<String>,
+        open: impl FnOnce(&'static encoding_rs::Encoding) -> Result<Box<dyn Read + Send + 'a>> + Send + 'a,
+    ) -> Self {
+        Self { name: name.into(), open: Box::new(open) }
     }
 }
 
@@ -48,11 +36,11 @@ impl<'a> Input<'a> {
 pub(super) struct Reader<'a> {
     inputs: std::vec::IntoIter<Input<'a>>,
     config: &'a CorpusConfig,
-    open: Option<Open<'a>>,
+    open: Option<Opened<'a>>,
     ready: VecDeque<Piece>,
 }
 
-enum Open<'a> {
+enum Opened<'a> {
     Text { chunks: Chunks<'a>, name: String, lines: Lines },
     Table { rows: csv::StringRecordsIntoIter<Box<dyn Read + Send + 'a>>, column: usize, name: String },
 }
@@ -74,7 +62,7 @@ impl<'a> Reader<'a> {
                     }
                 }
                 None => match self.inputs.next() {
-                    Some(input) => self.open = Some(Open::new(input, self.config)?),
+                    Some(input) => self.open = Some(Opened::new(input, self.config)?),
                     None => return Ok(None),
                 },
             }
@@ -90,10 +78,10 @@ impl Iterator for Reader<'_> {
     }
 }
 
-impl<'a> Open<'a> {
+impl<'a> Opened<'a> {
     fn new(input: Input<'a>, config: &CorpusConfig) -> Result<Self> {
-        let name = input.name();
-        let reader = input.open(config.encoding()?)?;
+        let Input { name, open } = input;
+        let reader = open(config.encoding()?)?;
         let Documents::Csv(column) = &config.documents else {
             let chunks = Chunks::new(reader, name.clone());
             return Ok(Self::Text { chunks, name, lines: Lines::default() });

@@ -1,5 +1,7 @@
 mod config;
 mod documents;
+#[cfg(feature = "files")]
+mod files;
 mod parts;
 mod text;
 
@@ -8,11 +10,10 @@ pub(crate) use documents::refused;
 pub(crate) use parts::{Blocks, cut};
 pub use parts::{Part, Parts};
 
+use crate::tokens::Scratch;
 use crate::{Error, Result, builtin};
 use documents::{Input, Piece, Reader};
 use gdl_kernels::Fnv1a;
-use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A text to learn from, and where it came from: a file, a folder, or what is in memory. Files are read anew each time that they
@@ -30,18 +31,23 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Corpus {
     origin: String,
-    source: Source,
+    source: Arc<dyn Source>,
     config: CorpusConfig,
     size: Size,
-    scratch: PathBuf,
+    scratch: Scratch,
 }
 
-#[derive(Debug, Clone)]
-enum Source {
-    Text(Arc<str>),
-    Files(Vec<PathBuf>),
-    /// What came through a pipe; the file goes with the last corpus of it.
-    Piped(Arc<tempfile::TempPath>),
+/// What a corpus is read from, as often as it is needed.
+trait Source: std::fmt::Debug + Send + Sync {
+    /// What is to be read, one after the other; `origin` is the corpus' name.
+    fn inputs<'a>(&'a self, origin: &'a str) -> Vec<Input<'a>>;
+}
+
+/// A text in memory.
+impl Source for String {
+    fn inputs<'a>(&'a self, origin: &'a str) -> Vec<Input<'a>> {
+        vec![Input::new(origin, |_| Ok(Box::new(self.as_bytes())))]
+    }
 }
 
 /// How much there is, what stands before and behind documents included.
@@ -54,45 +60,6 @@ struct Size {
 }
 
 impl Corpus {
-    /// Reads one UTF-8 file, or a folder with everything that is in it: [`open`](Self::open) with the default settings.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open).
-    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open(path, CorpusConfig::default())
-    }
-
-    /// A file, or all files in a folder and the folders in it, by name; what begins with a point is left out. They are read once,
-    /// to see that they can be and how much there is. A byte order mark at a file's start is dropped.
-    ///
-    /// # Errors
-    /// [`Error::Read`], [`Error::NotUtf8`] with the place of the first wrong byte, [`Error::Binary`], [`Error::NotDecoded`],
-    /// [`Error::Table`] with the line, [`Error::Setting`] for an encoding that there is not, and [`Error::Empty`] when there is
-    /// nothing but white space.
-    pub fn open(path: impl AsRef<Path>, config: CorpusConfig) -> Result<Self> {
-        let path = path.as_ref();
-        let files = if path.is_dir() { files_in(path)? } else { vec![path.into()] };
-        Self::new(path.display().to_string(), Source::Files(files), config)
-    }
-
-    /// What a reader gives, to its end, kept in a temporary file for as long as there is the corpus: standard input, for one.
-    /// `origin` names it in errors.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open).
-    pub fn from_reader(
-        origin: impl Into<String>,
-        mut reader: impl Read,
-        config: CorpusConfig,
-    ) -> Result<Self> {
-        let origin = origin.into();
-        let refused = |source| Error::Read { path: origin.clone().into(), source };
-        let mut file = tempfile::NamedTempFile::new().map_err(refused)?;
-        std::io::copy(&mut reader, &mut file).map_err(refused)?;
-        let source = Source::Piped(Arc::new(file.into_temp_path()));
-        Self::new(origin, source, config)
-    }
-
     /// A text that is already there; `origin` names it in errors.
     ///
     /// # Errors
@@ -110,7 +77,7 @@ impl Corpus {
         text: impl Into<String>,
         config: CorpusConfig,
     ) -> Result<Self> {
-        Self::new(origin.into(), Source::Text(text.into().into()), config)
+        Self::new(origin.into(), Arc::new(text.into()), config)
     }
 
     /// The fables inside this crate ([`builtin::FABLES`]).
@@ -121,9 +88,9 @@ impl Corpus {
         Self::from_text("builtin:fables", builtin::FABLES)
     }
 
-    fn new(origin: String, source: Source, config: CorpusConfig) -> Result<Self> {
-        let scratch = std::env::temp_dir();
-        let mut corpus = Self { origin, source, config, size: Size::default(), scratch };
+    fn new(origin: String, source: Arc<dyn Source>, config: CorpusConfig) -> Result<Self> {
+        let (size, scratch) = (Size::default(), Scratch::default());
+        let mut corpus = Self { origin, source, config, size, scratch };
         let (mut size, mut hash, mut blank) = (Size::default(), Fnv1a::default(), true);
         for piece in corpus.pieces() {
             let Piece { text, ends } = piece?;
@@ -141,14 +108,7 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Where tokens are kept that are too many for memory, while they are needed. Default: the system's folder for temporary
-    /// files.
-    pub fn with_scratch(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.scratch = folder.into();
-        self
-    }
-
-    pub(crate) fn scratch(&self) -> &Path {
+    pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 
@@ -198,7 +158,7 @@ impl Corpus {
     /// The pieces of its documents, with what stands before and behind them.
     fn pieces(&self) -> impl Iterator<Item = Result<Piece>> {
         let (mut begins, after) = (true, self.config.after());
-        Reader::new(self.inputs(), &self.config).map(move |piece| {
+        Reader::new(self.source.inputs(&self.origin), &self.config).map(move |piece| {
             let mut piece = piece?;
             if std::mem::replace(&mut begins, piece.ends) {
                 piece.text.insert_str(0, &self.config.before);
@@ -209,35 +169,4 @@ impl Corpus {
             Ok(piece)
         })
     }
-
-    fn inputs(&self) -> Vec<Input<'_>> {
-        match &self.source {
-            Source::Text(text) => vec![Input::Memory { name: &self.origin, text }],
-            Source::Files(files) => files.iter().map(|path| Input::File(path)).collect(),
-            Source::Piped(path) => vec![Input::File(path)],
-        }
-    }
-}
-
-/// The files in a folder and the folders in it, by name.
-fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let refused = |source| Error::Read { path: folder.into(), source };
-    let mut entries = std::fs::read_dir(folder)
-        .and_then(|all| all.collect::<std::io::Result<Vec<_>>>())
-        .map_err(refused)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        // A link to a folder is not followed: it may lead back here.
-        if entry.file_type().map_err(refused)?.is_dir() {
-            files.extend(files_in(&path)?);
-        } else if path.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }

@@ -3,7 +3,8 @@ use super::parts::{Parts, width};
 use super::state_dict::StateDict;
 use super::textgenrnn::TextgenRnn;
 use super::vocabulary::{is_tokenizer, read_vocabulary};
-use crate::checkpoint::{KIND, tokenizer_path};
+use crate::checkpoint::tokenizer_path;
+use crate::run_config::KIND;
 use crate::tokenizer::{OPENING, UNKNOWN, byte_token};
 use crate::{
     Cell, CorpusConfig, CorpusMark, Error, LanguageModel, Level, ModelConfig, Result, RunConfig, Tokenizer,
@@ -170,11 +171,6 @@ impl CorpusMark {
     /// In place of the text of a model that was imported: where that came from.
     fn of_import(origin: &str) -> Self {
         Self { origin: origin.to_string(), bytes: 0, fnv1a: String::new() }
-    }
-
-    /// Whether the model was imported, and the text that it has learnt from is not known.
-    pub fn is_unknown(&self) -> bool {
-        self.fnv1a.is_empty()
     }
 }
 

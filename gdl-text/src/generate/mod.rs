@@ -2,6 +2,8 @@
 
 mod beams;
 mod config;
+#[cfg(feature = "files")]
+mod files;
 mod prompt;
 mod reader;
 mod samples;

@@ -1,31 +1,12 @@
-use super::{Questions, TrainConfig, Trainer};
+use super::run_config::KIND;
+use super::{Questions, RunConfig, Trainer};
 use crate::checkpoint::{check_kind, tokenizer_path};
 use crate::seq2seq::PairsMark;
 use crate::seq2seq::descent::Progress;
 use crate::{Length, Result};
 use candle_core::Device;
 use gdl_train::{OnExisting, RunDir};
-use serde::{Deserialize, Serialize};
 use std::path::Path;
-
-pub(crate) const KIND: &str = "question-answer";
-
-/// `config.json` of a run: all it takes to build the model again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Always "question-answer".
-    pub kind: String,
-    /// The settings it was started with, the model's vocabulary among them.
-    pub qa: TrainConfig,
-    /// The questions it learns from.
-    pub questions: PairsMark,
-    /// The questions that it validates on, where those are others. Default: none.
-    #[serde(default)]
-    pub valid: Option<PairsMark>,
-    /// Words of the longest passage that it learns from.
-    pub longest_passage: usize,
-}
 
 impl RunConfig {
     /// Reads the configuration of a run.

@@ -40,23 +40,29 @@
 
 mod ask;
 mod book;
+#[cfg(feature = "files")]
 mod checkpoint;
 mod config;
 mod eval;
 mod examples;
+#[cfg(feature = "files")]
+mod files;
 mod model;
 mod network;
 mod questions;
+#[cfg(feature = "files")]
+mod run;
+mod run_config;
 mod tagger;
 mod trainer;
 mod vectors;
 
 pub use ask::{AskConfig, Asked};
-pub use checkpoint::RunConfig;
 pub use config::{Kind, TrainConfig, VectorsConfig};
 pub use eval::Evaluation;
 pub use model::Model;
 pub use network::{Forward, Losses, Network};
 pub use questions::{Question, Questions};
+pub use run_config::RunConfig;
 pub use trainer::Trainer;
 pub use vectors::Vectors;

@@ -3,10 +3,8 @@ use crate::drawn::Story;
 use crate::seq2seq::PairsMark;
 use crate::{Error, Result};
 use gdl_kernels::Fnv1a;
-use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The columns of a table, in the order in which [`write_newsqa`](crate::drawn::write_newsqa) writes them.
@@ -107,21 +105,11 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// Reads a file.
+    /// Reads to the end of what a reader gives; `origin` names it in errors.
     ///
     /// # Errors
     /// [`Error::Read`] when it cannot be read, [`Error::Table`] with the line for a column that is missing, an empty passage or question,
     /// an answer that is none or not in the passage, or what is no UTF-8, [`Error::Empty`] when there is no row.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        Self::from_reader(path.display().to_string(), file)
-    }
-
-    /// Reads to the end of what a reader gives; `origin` names it in errors.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open).
     pub fn from_reader(origin: impl Into<String>, reader: impl Read) -> Result<Self> {
         let origin = origin.into();
         let mut table = csv::Reader::from_reader(reader);

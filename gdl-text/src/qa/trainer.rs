@@ -1,22 +1,19 @@
 use super::config::VectorsConfig;
 use super::examples::{Batch, Examples};
-use super::{AskConfig, Kind, Losses, Model, Network, Question, Questions, TrainConfig, Vectors};
+use super::{Kind, Losses, Model, Network, Question, Questions, TrainConfig, Vectors};
 use crate::eval::bits_per_char;
-use crate::run::{self, Checks, Training};
 use crate::seq2seq::codec::Codec;
 use crate::seq2seq::descent::{Descent, dropout_rng, scalar};
 use crate::seq2seq::examples::Sides;
 use crate::seq2seq::pairs::held_back;
 use crate::seq2seq::trainer::fitted;
 use crate::seq2seq::{PairsMark, TrainConfig as Course};
-use crate::{Error, EvalReport, Event, Result, RunSummary, StepReport, Tokenizer};
+use crate::{Error, EvalReport, Result, StepReport, Tokenizer};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use gdl_seq2seq::{LossConfig, Seq2SeqConfig};
-use gdl_train::report::{Chart, Outline, RunLog};
-use gdl_train::{ParamStore, RunDir};
+use gdl_train::ParamStore;
 use std::collections::{BTreeSet, HashSet};
-use std::ops::ControlFlow;
 
 /// Passages shown as samples.
 const SHOWN: usize = 4;
@@ -55,7 +52,7 @@ pub struct Trainer {
     train: Examples,
     valid: Option<Examples>,
     /// Validation questions as they are, some of them, to show what is made of them.
-    shown: Vec<Question>,
+    pub(super) shown: Vec<Question>,
     left_out: usize,
     known: Option<usize>,
 }
@@ -228,26 +225,6 @@ impl Trainer {
         Model::of(self.config.clone(), self.sides.clone(), self.view.clone(), self.longest_passage())
     }
 
-    /// Trains to the end of the configured length, or until `observe` stops it.
-    ///
-    /// With a run directory ([`create_run`](Self::create_run)), it keeps there what the trainer of a language model
-    /// ([`Trainer::run`](crate::Trainer::run)) keeps.
-    ///
-    /// # Errors
-    /// Those of [`step`](Self::step), [`validate`](Self::validate) and [`save`](Self::save).
-    pub fn run(
-        &mut self,
-        dir: Option<&RunDir>,
-        observe: impl FnMut(&Event) -> ControlFlow<()>,
-    ) -> Result<RunSummary> {
-        run::run(self, dir, observe)
-    }
-
-    /// Writes what it makes of a few validation passages after every so many steps of [`run`](Self::run); 0 means never.
-    pub fn sample_every(&mut self, steps: usize) {
-        self.descent.sample_every = steps;
-    }
-
     /// The settings, with the model's vocabulary.
     pub fn config(&self) -> &TrainConfig {
         &self.config
@@ -347,82 +324,4 @@ pub(super) fn likelihood(
         bits_per_char: bits_per_char(loss, tokens, texts.chars),
     };
     Ok(Likelihood { tag_loss: tag_loss / examples.passage_words() as f64, questions })
-}
-
-impl Training for Trainer {
-    fn step(&mut self) -> Result<StepReport> {
-        self.step()
-    }
-
-    fn steps_done(&self) -> usize {
-        self.steps_done()
-    }
-
-    fn steps_left(&self) -> usize {
-        self.steps_left()
-    }
-
-    fn checks(&self) -> Checks {
-        self.descent.checks(&self.config.training)
-    }
-
-    fn validate(&self) -> Result<Option<EvalReport>> {
-        self.validate()
-    }
-
-    fn judge(&mut self, loss: f64) -> Result<bool> {
-        Ok(self.descent.judge(loss))
-    }
-
-    fn is_out_of_patience(&self) -> bool {
-        self.descent.judged.is_out_of_patience(self.config.training.patience)
-    }
-
-    fn best(&self) -> Option<(usize, f64)> {
-        self.descent.judged.best
-    }
-
-    fn sample(&self) -> Result<String> {
-        let passages: Vec<&str> = self.shown.iter().map(Question::passage).collect();
-        let asked = self.model().ask(&passages, &AskConfig::default())?;
-        let mut text = String::new();
-        for (row, asked) in self.shown.iter().zip(&asked) {
-            text += &format!("passage   {}\n", row.passage());
-            for asked in asked {
-                let question = asked.questions.first().map_or("", |written| written.text.as_str());
-                text += &format!("asked     {question}  {}\n", asked.answer);
-            }
-            text += &format!("expected  {}  {}\n\n", row.question(), row.answer_text());
-        }
-        Ok(text.trim_end_matches('\n').to_string() + "\n")
-    }
-
-    fn open_log(&self, run: &RunDir) -> Result<RunLog> {
-        let outline = Outline {
-            name: "question generator".into(),
-            unit: "questions".into(),
-            per_step: self.config.training.batch as f64,
-            charts: vec![
-                Chart::new(
-                    "Loss of answers and questions, nats per word of each",
-                    &[("loss", "training"), ("valid_loss", "validation")],
-                ),
-                Chart::new(
-                    "Perplexity of questions",
-                    &[("perplexity", "training"), ("valid_perplexity", "validation")],
-                ),
-                Chart::new("Norm of the gradient", &[("grad_norm", "")]),
-            ],
-            columns: Vec::new(),
-        };
-        self.descent.open_log(run, outline, &self.config.training)
-    }
-
-    fn save(&self, run: &RunDir) -> Result<()> {
-        self.save(run)
-    }
-
-    fn save_best(&self, run: &RunDir) -> Result<()> {
-        self.descent.save_best(run)
-    }
 }

@@ -1,8 +1,6 @@
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 
 /// Vectors of words that were learnt elsewhere, in GloVe's text format: a word and its numbers in each line, with spaces between them.
 ///
@@ -31,22 +29,12 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Reads the vectors of some words from a file, which is read to its end and of which only they are kept; of a word that comes twice,
-    /// the first.
+    /// Reads the vectors of some words from a reader, which is read to its end and of which only they are kept; of a word that comes
+    /// twice, the first. `origin` names it in errors.
     ///
     /// # Errors
     /// [`Error::Read`] when it cannot be read, [`Error::Table`] with the line for other than one count of finite numbers or no UTF-8,
     /// [`Error::Empty`] when there is no vector.
-    pub fn open(path: impl AsRef<Path>, wanted: &HashSet<String>) -> Result<Self> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        Self::from_reader(path.display().to_string(), file, wanted)
-    }
-
-    /// As [`open`](Self::open), from a reader; `origin` names it in errors.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open).
     pub fn from_reader(
         origin: impl Into<String>,
         reader: impl Read,
@@ -115,5 +103,14 @@ impl Vectors {
     /// The vector of a word.
     pub fn get(&self, word: &str) -> Option<&[f32]> {
         self.words.get(word).map(Vec::as_slice)
+    }
+}
+
+#[cfg(not(feature = "files"))]
+impl Vectors {
+    /// In place of the one that reads a file: settings that name one are refused.
+    pub(super) fn open(path: &std::path::Path, _: &HashSet<String>) -> Result<Self> {
+        let message = format!("{} cannot be read: the feature `files` is off", path.display());
+        Err(Error::setting("vectors", message))
     }
 }

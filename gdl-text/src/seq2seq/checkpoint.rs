@@ -1,33 +1,12 @@
-use super::codec::Codec;
 use super::descent::Progress;
 use super::examples::Sides;
-use super::trainer::fitted;
-use super::{Pairs, PairsMark, TrainConfig, Trainer};
-use crate::checkpoint::tokenizer_path;
+use super::run_config::KIND;
+use super::{Pairs, PairsMark, RunConfig, TrainConfig, Trainer};
+use crate::checkpoint::{check_kind, tokenizer_path};
 use crate::{Error, Length, Result, Tokenizer};
 use candle_core::Device;
 use gdl_train::{OnExisting, RunDir};
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-pub(crate) const KIND: &str = "sequence-to-sequence";
-
-/// `config.json` of a run: all it takes to build the model again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Always "sequence-to-sequence".
-    pub kind: String,
-    /// The settings it was started with, the model's vocabularies among them.
-    pub seq2seq: TrainConfig,
-    /// The pairs it learns from.
-    pub pairs: PairsMark,
-    /// The pairs that it validates on, where those are others. Default: none.
-    #[serde(default)]
-    pub valid: Option<PairsMark>,
-    /// Tokens of the longest source that it learns from.
-    pub longest_source: usize,
-}
 
 impl RunConfig {
     /// Reads the configuration of a run.
@@ -35,7 +14,7 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Train`] when there is none, [`Error::Mismatch`] when it is one of another kind.
     pub fn read(run: &RunDir) -> Result<Self> {
-        crate::checkpoint::check_kind(run, KIND)?;
+        check_kind(run, KIND)?;
         let config: Self = run.config()?;
         config.seq2seq.check()?;
         Ok(config)
@@ -50,50 +29,16 @@ impl RunConfig {
 impl TrainConfig {
     /// The tokenizers that a run with these settings keeps.
     pub(crate) fn sides(&self, run: &RunDir) -> Result<Sides> {
-        let Self { tokenizer, shared, model, .. } = self;
-        let load = |path: PathBuf| Ok::<_, Error>(Codec { tokenizer: Tokenizer::load(path, tokenizer)? });
+        let load = |path: PathBuf| Tokenizer::load(path, &self.tokenizer);
         let target = load(tokenizer_path(run.path()))?;
-        let source = if *shared { target.clone() } else { load(source_path(run.path()))? };
-        let sides = Sides { source, target };
-        if fitted(model, &sides) != *model {
-            let message = format!(
-                "the weights are for {} source and {} target tokens, they have {} and {}",
-                model.source_vocab,
-                model.target_vocab,
-                sides.source.size(),
-                sides.target.size()
-            );
-            return Err(Error::Mismatch { origin: "the tokenizers".into(), message });
-        }
-        Ok(sides)
+        let source = if self.shared { None } else { Some(load(source_path(run.path()))?) };
+        self.sides_of(target, source)
     }
 }
 
 /// The source's tokenizer, where it is not the target's too.
 fn source_path(run: &Path) -> PathBuf {
     run.join("source-tokenizer.json")
-}
-
-impl PairsMark {
-    /// Checks that pairs are those with this mark.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] when they are others.
-    pub fn check(&self, pairs: &Pairs) -> Result<()> {
-        self.check_mark(pairs.mark())
-    }
-
-    /// Checks that rows with that mark are these.
-    pub(crate) fn check_mark(&self, mark: PairsMark) -> Result<()> {
-        if (mark.rows, &mark.fnv1a) != (self.rows, &self.fnv1a) {
-            let message = format!(
-                "the run was begun with {} ({} rows, FNV-1a {}), and these are {} rows, FNV-1a {}",
-                self.origin, self.rows, self.fnv1a, mark.rows, mark.fnv1a
-            );
-            return Err(Error::Mismatch { origin: mark.origin, message });
-        }
-        Ok(())
-    }
 }
 
 impl PairsMark {

@@ -25,20 +25,26 @@
 //! # Ok::<(), gdl_text::Error>(())
 //! ```
 
+#[cfg(feature = "files")]
 pub(crate) mod checkpoint;
 pub(crate) mod codec;
 mod config;
 pub(crate) mod descent;
 pub(crate) mod examples;
+#[cfg(feature = "files")]
+mod files;
 mod model;
 pub(crate) mod pairs;
+#[cfg(feature = "files")]
+mod run;
+pub(crate) mod run_config;
 pub(crate) mod search;
 pub(crate) mod trainer;
 mod write;
 
-pub use checkpoint::RunConfig;
 pub use config::{TeacherForcing, TrainConfig};
 pub use model::{Model, SourceReport};
 pub use pairs::{Pairs, PairsMark, lines};
+pub use run_config::RunConfig;
 pub use trainer::Trainer;
 pub use write::{Search, WriteConfig, Written};

@@ -1,12 +1,12 @@
 use super::examples::{Examples, Sides};
 use super::{RunConfig, TrainConfig};
 use crate::seq2seq::trainer::likelihood;
-use crate::{EvalReport, Result};
+use crate::text_model::{WEIGHTS, plain};
+use crate::{EvalReport, Result, Tokenizer};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use gdl_seq2seq::Seq2Seq;
-use gdl_train::{ParamStore, RunDir};
-use std::path::Path;
+use gdl_train::{Tensors, tensors_from_bytes};
 
 /// A trained encoder-decoder with its vocabularies: reads texts and writes others.
 #[derive(Debug, Clone)]
@@ -30,25 +30,39 @@ pub struct SourceReport {
 }
 
 impl Model {
-    /// Loads a run's model with its best weights, where it has some, and else, or if `last` asks for them, with those of the last
-    /// checkpoint.
+    /// Makes a model of what the files of a run hold: `config.json`, `tokenizer.json`, `source-tokenizer.json` where source and target
+    /// have a vocabulary each, and `weights.safetensors` (or `best.safetensors`).
     ///
     /// # Errors
-    /// [`Error::Train`](crate::Error::Train) when a file is missing or broken, [`Error::Mismatch`](crate::Error::Mismatch) when the run is
-    /// of another kind or a tokenizer does not fit.
-    pub fn load(run: impl AsRef<Path>, last: bool, device: &Device) -> Result<Self> {
-        let run = RunDir::open(run)?;
-        let config = RunConfig::read(&run)?;
-        let sides = config.sides(&run)?;
-        let best = run.best_path();
-        let path = if best.is_file() && !last { best } else { run.weights_path() };
-        let store = ParamStore::new(DType::F32, device, 0);
-        Seq2Seq::new(&config.seq2seq.model, store.vb())?;
-        store.load(path)?;
-        // Once more from plain tensors: operations on variables would keep a graph.
-        let vb = VarBuilder::from_tensors(store.tensors().into_iter().collect(), DType::F32, device);
-        let network = Seq2Seq::new(&config.seq2seq.model, vb)?;
-        Ok(Self::of(config.seq2seq, sides, network, config.longest_source, device))
+    /// [`Error::Mismatch`](crate::Error::Mismatch) and [`Error::Tokenizer`](crate::Error::Tokenizer) when one of them is none, or they are
+    /// not of one model; [`Error::Train`](crate::Error::Train) when a tensor is missing, left over or wrongly shaped.
+    pub fn from_bytes(
+        config: &str,
+        tokenizer: &str,
+        source_tokenizer: Option<&str>,
+        weights: &[u8],
+        device: &Device,
+    ) -> Result<Self> {
+        let config = RunConfig::from_json(config)?;
+        let read = |json: &str| Tokenizer::from_json(json, &config.seq2seq.tokenizer);
+        let sides = config.seq2seq.sides_of(read(tokenizer)?, source_tokenizer.map(read).transpose()?)?;
+        let (tensors, _) = tensors_from_bytes(WEIGHTS, weights, device)?;
+        Self::new(config, sides, WEIGHTS, &tensors, device)
+    }
+
+    /// Of these vocabularies and weights; `origin` names the weights in errors.
+    pub(super) fn new(
+        config: RunConfig,
+        sides: Sides,
+        origin: &str,
+        tensors: &Tensors,
+        device: &Device,
+    ) -> Result<Self> {
+        let RunConfig { seq2seq: config, longest_source, .. } = config;
+        let weights = plain(origin, tensors, device, |vb| Seq2Seq::new(&config.model, vb))?;
+        let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, device);
+        let network = Seq2Seq::new(&config.model, vb)?;
+        Ok(Self::of(config, sides, network, longest_source, device))
     }
 
     pub(crate) fn of(
@@ -113,5 +127,52 @@ impl Model {
             return Err(crate::Error::NothingToScore { origin: "the pairs".into(), have: 0 });
         }
         likelihood(&self.network, &examples, &self.device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seq2seq::run_config::KIND;
+    use crate::seq2seq::{Pairs, Trainer, WriteConfig};
+    use crate::{Error, Length, Level};
+    use gdl_train::tensors_to_bytes;
+
+    #[test]
+    fn what_the_files_of_a_run_hold_makes_the_model_that_was_trained() {
+        let rows = ["ab", "ba", "aab", "abb"].map(|s| (s.to_string(), s.to_uppercase())).to_vec();
+        let pairs = Pairs::from_rows("upper case", rows).unwrap();
+        for shared in [false, true] {
+            let length = Length::Steps(3);
+            let mut config = TrainConfig { length, batch: 4, shared, ..TrainConfig::new(Level::Char) };
+            (config.model.embedding, config.model.hidden, config.model.layers) = (8, 8, 1);
+            let mut trainer = Trainer::new(&pairs, None, config, &Device::Cpu).unwrap();
+            for _ in 0..3 {
+                trainer.step().unwrap();
+            }
+            let config = RunConfig {
+                kind: KIND.into(),
+                seq2seq: trainer.config().clone(),
+                pairs: pairs.mark(),
+                valid: None,
+                longest_source: trainer.longest_source(),
+            };
+            let config = serde_json::to_string(&config).unwrap();
+            let [source, target] =
+                [&trainer.sides.source, &trainer.sides.target].map(|side| side.tokenizer.to_json().unwrap());
+            let weights =
+                tensors_to_bytes("memory", &trainer.store().tensors(), &Default::default()).unwrap();
+
+            let of = |source| Model::from_bytes(&config, &target, source, &weights, &Device::Cpu);
+            let (right, wrong) = match shared {
+                true => (None, Some(source.as_str())),
+                false => (Some(source.as_str()), None),
+            };
+            let model = of(right).unwrap();
+            let write = |model: &Model| model.write(&["ab", "bab"], &WriteConfig::default()).unwrap();
+            assert_eq!(write(&model), write(&trainer.model()));
+            assert_eq!(model.longest_source(), 3);
+            assert!(matches!(of(wrong).unwrap_err(), Error::Mismatch { .. }));
+        }
     }
 }

@@ -1,9 +1,7 @@
 use crate::{Error, Result};
 use gdl_kernels::Fnv1a;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 
 /// Texts and what is to be made of them: one pair in a line, a tab between source and target.
 ///
@@ -36,21 +34,11 @@ pub struct PairsMark {
 }
 
 impl Pairs {
-    /// Reads a file.
+    /// Reads to the end of what a reader gives; `origin` names it in errors.
     ///
     /// # Errors
     /// [`Error::Read`] when it cannot be read, [`Error::Table`] with the line for what is not one pair, an empty source, or no UTF-8,
     /// [`Error::Empty`] when there is none.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        Self::from_reader(path.display().to_string(), file)
-    }
-
-    /// Reads to the end of what a reader gives; `origin` names it in errors.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open).
     pub fn from_reader(origin: impl Into<String>, reader: impl Read) -> Result<Self> {
         let origin = origin.into();
         let rows = lines(&origin, reader)?.into_iter().enumerate().map(|(n, line)| {

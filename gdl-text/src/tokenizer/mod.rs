@@ -1,5 +1,7 @@
 mod chars;
 mod config;
+#[cfg(feature = "files")]
+mod files;
 mod printed;
 mod spacing;
 mod stream;
@@ -13,7 +15,6 @@ pub use stream::StreamDecoder;
 use crate::{Error, Result};
 use chars::Chars;
 use printed::Printed;
-use std::path::Path;
 use std::sync::Arc;
 use tokenizers::ModelWrapper;
 pub(crate) use words::OPENING;
@@ -56,19 +57,19 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads a saved `tokenizer.json`, to be used with the choices it was trained with, or one from elsewhere at level
+    /// Takes what a `tokenizer.json` holds, to be used with the choices it was trained with, or one from elsewhere at level
     /// `custom`.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] when the file cannot be read or is none, [`Error::Mismatch`] when it is one of the other
-    /// level or its ids have holes.
-    pub fn load(path: impl AsRef<Path>, config: &TokenizerConfig) -> Result<Self> {
-        let path = path.as_ref();
-        let origin = path.display().to_string();
+    /// [`Error::Tokenizer`] when it is none, [`Error::Mismatch`] when it is one of the other level or its ids have holes.
+    pub fn from_json(json: &str, config: &TokenizerConfig) -> Result<Self> {
+        Self::from_bytes(json.as_bytes(), config, "the tokenizer")
+    }
+
+    fn from_bytes(json: &[u8], config: &TokenizerConfig, origin: &str) -> Result<Self> {
         config.check()?;
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        let inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| Error::tokenizer(&origin, e))?;
-        Self::new(inner, config, &origin)
+        let inner = tokenizers::Tokenizer::from_bytes(json).map_err(|e| Error::tokenizer(origin, e))?;
+        Self::new(inner, config, origin)
     }
 
     fn new(inner: tokenizers::Tokenizer, config: &TokenizerConfig, origin: &str) -> Result<Self> {
@@ -105,14 +106,6 @@ impl Tokenizer {
             _ => Some(Arc::new(Printed::new(&inner, config, vocab_size, origin)?)),
         };
         Ok(Self { inner, config: config.clone(), vocab_size, unknown, chars, printed })
-    }
-
-    /// Writes `tokenizer.json`: whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Train`] when the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        Ok(gdl_train::atomic_write_bytes(path, self.to_json()?)?)
     }
 
     /// What `tokenizer.json` holds.

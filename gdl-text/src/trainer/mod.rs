@@ -290,12 +290,6 @@ impl Trainer {
         Writer::read(self.view(), &self.tokenizer, &self.text.before, config, &self.device)?.generate(write)
     }
 
-    /// Writes a sample after every so many steps of [`run`](Self::run), which come as [`Event::Sample`](crate::Event::Sample);
-    /// 0 means never.
-    pub fn sample_every(&mut self, steps: usize, config: GenerateConfig) {
-        self.samples = (steps > 0).then_some((steps, config));
-    }
-
     /// The settings.
     pub fn config(&self) -> &TrainConfig {
         &self.config

@@ -1,8 +1,6 @@
 use super::{Average, Trainer};
 use crate::{OptimizerKind, Result};
-use gdl_train::{RunDir, Tensors, save_tensors};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What the validations so far have said.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,16 +29,6 @@ impl Judged {
     /// Whether the loss has not fallen for so many validations.
     pub(crate) fn is_out_of_patience(&self, patience: Option<usize>) -> bool {
         patience.is_some_and(|patience| self.since >= patience)
-    }
-
-    /// Keeps the weights that were judged last as the run's best: whole or not at all.
-    pub(crate) fn save_best(&self, run: &RunDir, weights: &Tensors) -> Result<()> {
-        let Some((step, loss)) = self.best else { return Ok(()) };
-        // The shortest digits that give the same number back.
-        let metadata =
-            [("format", "pt".into()), ("step", step.to_string()), ("valid_loss", loss.to_string())];
-        let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_string(), value)).into();
-        Ok(save_tensors(run.best_path(), weights, &metadata)?)
     }
 }
 

@@ -142,7 +142,7 @@ fn split<F: Real, const K: usize, R: Rule<K>>(rule: &R, p: &mut [F], g: &[F], st
         }
         a
     });
-    rayon::join(|| split(rule, p0, g0, left), || split(rule, p1, g1, right));
+    gdl_kernels::par::join(|| split(rule, p0, g0, left), || split(rule, p1, g1, right));
 }
 
 type Held<'a> = (&'a mut CpuStorage, Range<usize>);

@@ -1,8 +1,5 @@
-use crate::tensors::{load_tensors, save_tensors};
 use crate::{Error, Result, Tensors};
-use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Something whose state goes into a checkpoint.
 pub trait Stateful {
@@ -31,50 +28,7 @@ pub struct OptimizerState {
     pub tensors: Tensors,
 }
 
-const KIND: &str = "optimizer";
-/// Marks the scalars among the tensors of a file; no variable's name has a slash.
-const SCALAR: &str = "scalar/";
-
 impl OptimizerState {
-    /// Writes the state to a `.safetensors` file (scalars as f64 tensors of rank 0): whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] with the path.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut tensors = self.tensors.clone();
-        for (name, &value) in &self.scalars {
-            tensors.insert(format!("{SCALAR}{name}"), Tensor::new(value, &Device::Cpu)?);
-        }
-        save_tensors(path, &tensors, &BTreeMap::from([(KIND.to_string(), self.kind.clone())]))
-    }
-
-    /// Reads a state that [`save`](Self::save) has written; the tensors stay on the CPU.
-    ///
-    /// # Errors
-    /// [`Error::Io`] and [`Error::Format`] with the path.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let (all, mut metadata) = load_tensors(path, &Device::Cpu)?;
-        let Some(kind) = metadata.remove(KIND) else {
-            return Err(Error::format(path, "optimizer state", "its metadata name no optimizer"));
-        };
-        let mut state = Self { kind, scalars: BTreeMap::new(), tensors: Tensors::new() };
-        for (name, tensor) in all {
-            match name.strip_prefix(SCALAR) {
-                None => {
-                    state.tensors.insert(name, tensor);
-                }
-                Some(scalar) => {
-                    let value = tensor
-                        .to_scalar()
-                        .map_err(|e| Error::format(path, "optimizer state", format!("{name}: {e}")))?;
-                    state.scalars.insert(scalar.to_string(), value);
-                }
-            }
-        }
-        Ok(state)
-    }
-
     pub(crate) fn origin(&self) -> String {
         format!("the saved state of {}", self.kind)
     }

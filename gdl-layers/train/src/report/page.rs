@@ -1,8 +1,6 @@
 use crate::markup::escape;
-use crate::{Result, atomic_write_bytes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// One HTML file with everything in it: texts, tables, pictures, charts. It needs no network and no script, is light or dark
 /// as the reader's system is, and fits a telephone.
@@ -141,15 +139,6 @@ impl Page {
             self.body,
             reload.unwrap_or_default()
         )
-    }
-
-    /// Writes the [`html`](Self::html), whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`](crate::Error::Io) with the path.
-    pub fn write(&self, path: &Path, title: &str, lead: &str) -> Result<()> {
-        let html = self.html(title, lead);
-        atomic_write_bytes(path, html)
     }
 
     fn put(&mut self, text: std::fmt::Arguments<'_>) {

@@ -1,10 +1,16 @@
-use super::history::History;
-use super::samples::Samples;
-use super::{Chart, Outline, Page, ReportOptions, Sample, words};
+mod history;
+mod samples;
+mod words;
+
+pub use samples::{Sample, sample_path};
+
+use super::{Chart, Outline, Page, ReportOptions};
 use crate::events::EventWriter;
 use crate::plot::{PlotOptions, Series, line_chart_svg};
-use crate::{MetricsLog, Record, Result, RunDir, ThroughputMeter};
+use crate::{MetricsLog, Record, Result, RunDir, ThroughputMeter, atomic_write_bytes};
 use candle_core::Device;
+use history::History;
+use samples::Samples;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -331,6 +337,16 @@ impl RunLog {
         }
         let size = PlotOptions { width: 440.0, height: 260.0, ..PlotOptions::default() };
         line_chart_svg(&title, &lines, &size)
+    }
+}
+
+impl Page {
+    /// Writes the [`html`](Self::html), whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) with the path.
+    pub fn write(&self, path: &Path, title: &str, lead: &str) -> Result<()> {
+        atomic_write_bytes(path, self.html(title, lead))
     }
 }
 

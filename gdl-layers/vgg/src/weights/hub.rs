@@ -1,8 +1,9 @@
 //! Weights from the Hugging Face hub (feature `hub`): only the bytes needed, kept in a cache.
 
+use super::VggWeights;
 use super::ranges::{RangeSource, fetch_ranges};
-use super::{VggWeights, cache_dir};
 use crate::{Arch, Error, Result, Tap};
+use gdl_kernels::cache_dir;
 use hf_hub::progress::{Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::RepoTypeModel;
 use hf_hub::{HFClient, HFRepositorySync};

@@ -1,17 +1,16 @@
-mod cache;
+mod checksum;
+#[cfg(feature = "files")]
+pub(crate) mod files;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod random;
 pub(crate) mod ranges;
-
-pub use gdl_kernels::cache_dir;
 
 use crate::{Arch, ConvSpec, Error, Preprocess, Result, STANDARD_WIDTHS, Tap, Vgg, VggConfig};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 /// What the loaders call a file of tensors, in messages.
 const SAFETENSORS: &str = "safetensors file";
@@ -48,27 +47,10 @@ pub struct VggWeights {
 }
 
 impl VggWeights {
-    /// Reads a weight file: `.safetensors`, or a PyTorch checkpoint (`.pth`) in the zip format or the older one. Which it
-    /// is, its content says.
-    ///
-    /// Of a checkpoint only the tensors are read; nothing in it is executed.
-    ///
-    /// # Errors
-    /// A file that cannot be read, is damaged, or does not hold the convolutions of a VGG network: each with the path,
-    /// and the key where there is one.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let origin = path.display().to_string();
-        if gdl_train::is_pth(path)? {
-            return Self::from_tensors(&origin, gdl_train::load_pth(path, is_feature)?, &HashMap::new());
-        }
-        Self::from_safetensors(&origin, &std::fs::read(path).map_err(Error::io("read", path))?)
-    }
-
     /// Reads the bytes of a `.safetensors` file, as one inside a program; `origin` stands for a path in messages.
     ///
     /// # Errors
-    /// As [`VggWeights::open`], where no file is read.
+    /// Bytes that are damaged, or do not hold the convolutions of a VGG network: each with the origin, and the key where there is one.
     pub fn from_safetensors(origin: &str, bytes: &[u8]) -> Result<Self> {
         let fault = |e| Error::format(origin, SAFETENSORS, e);
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(fault)?;
@@ -82,7 +64,7 @@ impl VggWeights {
             tensors.insert(name.to_string(), tensor);
         }
         let metadata = header.metadata().clone().unwrap_or_default();
-        cache::verify_checksum(origin, &tensors, &metadata)?;
+        checksum::verify(origin, &tensors, &metadata)?;
         Self::from_tensors(origin, tensors, &metadata)
     }
 
@@ -204,18 +186,6 @@ impl VggWeights {
         self.config(config.upto)?;
         let tensors = self.tensors.clone().into_iter().collect();
         Ok(Vgg::new(config, VarBuilder::from_tensors(tensors, dtype, device))?)
-    }
-
-    /// Metadata with which [`VggWeights::open`] reads the tensors back as they are here.
-    fn metadata(&self) -> HashMap<String, String> {
-        let mut metadata = self.preprocess.to_metadata();
-        metadata.insert("architecture".into(), self.arch.to_string());
-        metadata.insert("last".into(), self.last_tap().to_string());
-        if self.widths != STANDARD_WIDTHS {
-            let widths: Vec<_> = self.widths.iter().map(ToString::to_string).collect();
-            metadata.insert("widths".into(), widths.join(","));
-        }
-        metadata
     }
 }
 

@@ -3,10 +3,7 @@ use crate::{Arch, Error, Result, STANDARD_WIDTHS, Tap};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 const WHAT: &str = "safetensors file";
 /// A header of VGG takes 4 kB; one of more than this is something else.
@@ -26,39 +23,6 @@ pub trait RangeSource {
     /// # Errors
     /// When they cannot be had.
     fn read_range(&mut self, range: Range<u64>) -> Result<Vec<u8>>;
-}
-
-/// A file on a disk as a [`RangeSource`].
-#[derive(Debug)]
-pub struct FileRange {
-    path: PathBuf,
-    file: File,
-}
-
-impl FileRange {
-    /// Opens the file.
-    ///
-    /// # Errors
-    /// [`Error::Io`] with the path.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref().to_path_buf();
-        let file = File::open(&path).map_err(Error::io("read", &path))?;
-        Ok(Self { path, file })
-    }
-}
-
-impl RangeSource for FileRange {
-    fn origin(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn read_range(&mut self, range: Range<u64>) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(range.start)).map_err(Error::io("read", &self.path))?;
-        let mut part = (&mut self.file).take(range.end.saturating_sub(range.start));
-        part.read_to_end(&mut bytes).map_err(Error::io("read", &self.path))?;
-        Ok(bytes)
-    }
 }
 
 /// Reads from a `.safetensors` file only the convolutions of `arch` up to `upto`.
