@@ -39,7 +39,7 @@ impl DeviceName {
                     cfg!(feature = "cuda"),
                     "--device cuda: this gdl was built without CUDA; build it with `--features cuda` or use --device cpu"
                 );
-                Device::new_cuda(n).with_context(|| {
+                cuda(n).with_context(|| {
                     format!("--device cuda:{n}: no such GPU; see `nvidia-smi`, or use --device cpu")
                 })
             }
@@ -52,6 +52,21 @@ impl DeviceName {
             }
         }
     }
+}
+
+/// Opens a GPU, with one stream for all threads.
+#[cfg(feature = "cuda")]
+fn cuda(ordinal: usize) -> candle_core::Result<Device> {
+    let device = Device::new_cuda_with_stream(ordinal)?;
+    // By default each tensor has two events, recorded at every use, which cost about as much as a small kernel.
+    // SAFETY: they keep several streams from each other's tensors; this program has one, which keeps the order by itself.
+    unsafe { device.as_cuda_device()?.disable_event_tracking() };
+    Ok(device)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(ordinal: usize) -> candle_core::Result<Device> {
+    Device::new_cuda(ordinal)
 }
 
 /// How products are rounded on a GPU.

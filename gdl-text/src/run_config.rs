@@ -20,7 +20,7 @@ pub struct RunConfig {
     /// How that is read. Default: as whole files.
     #[serde(default)]
     pub reading: CorpusConfig,
-    /// The text that it validates on, where that is one of its own ([`Trainer::validate_with`]). Default: none.
+    /// The text that it validates on, where that is one of its own ([`Trainer::validate_with`](crate::Trainer::validate_with)). Default: none.
     #[serde(default)]
     pub valid: Option<CorpusMark>,
 }

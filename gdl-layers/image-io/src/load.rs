@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct LoadOptions {
     /// What shows through transparent pixels, sRGB in [0, 1]. Default: white.
     pub background: [f32; 3],
-    /// The most pixels an image may have; more is [`Error::TooLarge`], before any is unpacked. Default: 100 million (1.2 GB
+    /// The most pixels an image may have; more is [`Error::TooLarge`](crate::Error::TooLarge), before any is unpacked. Default: 100 million (1.2 GB
     /// as a tensor). Beside its pixels a file may unpack into 64 MiB of profiles and metadata.
     pub max_pixels: u64,
     /// Whether to turn the picture as its EXIF orientation says. Default: yes.

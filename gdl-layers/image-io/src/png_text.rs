@@ -8,7 +8,7 @@ use std::path::Path;
 /// How much text is read, in bytes: there may be others' beside ours.
 const MAX_READ: usize = 16 << 20;
 
-/// Reads a text that [`SaveOptions::text`] or another program put into a PNG, by its key. The pixels are not read.
+/// Reads a text that [`SaveOptions::text`](crate::SaveOptions::text) or another program put into a PNG, by its key. The pixels are not read.
 ///
 /// Looked at are the texts in front of the pixels, in all three forms that PNG has (`iTXt`, `zTXt`, `tEXt`). `None` when there is
 /// none of that key, or when the file is an image of another format.

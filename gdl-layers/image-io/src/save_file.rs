@@ -33,7 +33,7 @@ pub fn save_image_with(picture: &Tensor, path: impl AsRef<Path>, options: &SaveO
 /// Writes a picture with its alpha, both in [0, 1], as [`load_image_alpha`](crate::load_image_alpha) gives them; otherwise as
 /// [`save_image_with`].
 ///
-/// Colours are not multiplied with alpha. JPEG and BMP have no alpha ([`keeps_alpha`] tells): there the picture is laid over
+/// Colours are not multiplied with alpha. JPEG and BMP have no alpha ([`keeps_alpha`](crate::keeps_alpha) tells): there the picture is laid over
 /// [`SaveOptions::background`].
 ///
 /// # Shape
