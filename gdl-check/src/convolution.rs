@@ -1,11 +1,12 @@
 use crate::Case;
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 use gdl_conv::{
     Conv2dParams, ConvTranspose2dParams, Pad, PadMode, Pool2dParams, avg_pool2d, avg_pool2d_exclude_pad,
     conv_transpose2d, conv2d, conv2d_activated, conv2d_pooled, l2_pool2d, max_pool2d, pad2d,
     upsample_nearest2d,
 };
 use gdl_kernels::Activation;
+use gdl_kernels::rng::Rng;
 
 type Size = (usize, usize);
 
@@ -18,7 +19,66 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = convolutions();
     cases.extend(transposed());
     cases.extend(images());
+    let mut rng = Rng::seed(23);
+    cases.extend((0..DRAWN).map(|_| drawn_convolution(&mut rng)));
+    cases.extend((0..DRAWN).map(|_| drawn_transposed(&mut rng)));
+    cases.extend((0..DRAWN).map(|_| drawn_pooling(&mut rng)));
     cases
+}
+
+/// Shapes of each operator that are drawn, beside those above.
+const DRAWN: usize = 8;
+
+/// Two numbers in `lo..=hi`.
+fn pair(rng: &mut Rng, lo: usize, hi: usize) -> Size {
+    (lo + rng.below(hi - lo + 1), lo + rng.below(hi - lo + 1))
+}
+
+fn drawn_convolution(rng: &mut Rng) -> Case {
+    let (kernel, stride, dilation) = (pair(rng, 1, 4), pair(rng, 1, 3), pair(rng, 1, 2));
+    let (padding, groups) = (pair(rng, 0, 2), 1 + rng.below(2));
+    // Of a single output channel the bias's gradient is one number, which may cancel to nothing.
+    let channels = (1 + rng.below(4), 2 + rng.below(3));
+    // Large enough for the kernel with its holes, whatever the padding.
+    let (h, w) = (dilation.0 * kernel.0 + rng.below(9), dilation.1 * kernel.1 + rng.below(9));
+    let x = [1 + rng.below(3), channels.0 * groups, h, w];
+    let weight = [channels.1 * groups, channels.0, kernel.0, kernel.1];
+    let params = params(stride, padding, dilation, groups);
+    let variant = format!("drawn: {x:?}, {weight:?}, {stride:?} {padding:?} {dilation:?}");
+    Case::new("conv2d", variant, &[&x, &weight, &[weight[0]]], move |t| {
+        Ok(vec![conv2d(&t[0], &t[1], Some(&t[2]), &params)?])
+    })
+}
+
+fn drawn_transposed(rng: &mut Rng) -> Case {
+    let (kernel, stride, dilation) = (pair(rng, 1, 4), pair(rng, 1, 3), pair(rng, 1, 2));
+    let (groups, channels) = (1 + rng.below(2), (1 + rng.below(4), 2 + rng.below(3)));
+    let output_padding = (rng.below(stride.0), rng.below(stride.1));
+    // What is cut away on both sides leaves something over.
+    let padding = (rng.below(kernel.0.div_ceil(2)), rng.below(kernel.1.div_ceil(2)));
+    let x = [1 + rng.below(3), channels.0 * groups, 2 + rng.below(6), 2 + rng.below(6)];
+    let weight = [channels.0 * groups, channels.1, kernel.0, kernel.1];
+    let params = ConvTranspose2dParams { stride, padding, output_padding, dilation, groups };
+    let variant = format!("drawn: {x:?}, {weight:?}, {stride:?} {padding:?} {output_padding:?} {dilation:?}");
+    Case::new("conv_transpose2d", variant, &[&x, &weight, &[channels.1 * groups]], move |t| {
+        Ok(vec![conv_transpose2d(&t[0], &t[1], Some(&t[2]), &params)?])
+    })
+}
+
+fn drawn_pooling(rng: &mut Rng) -> Case {
+    let (kernel, stride) = (pair(rng, 1, 4), pair(rng, 1, 3));
+    let padding = (rng.below(kernel.0 / 2 + 1), rng.below(kernel.1 / 2 + 1));
+    let x = [1 + rng.below(2), 1 + rng.below(3), kernel.0 + rng.below(8), kernel.1 + rng.below(8)];
+    let params = Pool2dParams { kernel, stride, padding };
+    let variant = format!("drawn: {x:?}, {kernel:?} {stride:?} {padding:?}");
+    let pooling = |operator, pool: fn(&Tensor, &Pool2dParams) -> Result<Tensor>| {
+        Case::new(operator, variant, &[&x], move |t| Ok(vec![pool(&t[0], &params)?]))
+    };
+    match rng.below(3) {
+        0 => pooling("max_pool2d", max_pool2d),
+        1 => pooling("avg_pool2d", avg_pool2d),
+        _ => pooling("l2_pool2d", l2_pool2d),
+    }
 }
 
 fn convolutions() -> Vec<Case> {

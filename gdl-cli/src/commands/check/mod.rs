@@ -98,10 +98,10 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<()> {
 /// One line for each operator; returns how many comparisons failed.
 fn compare(cases: &[Case], dtypes: &[DType], device: &Device, out: &mut impl Write) -> Result<usize> {
     let heads: String = dtypes.iter().map(|dtype| format!(" {:>12}", dtype.as_str())).collect();
-    writeln!(out, "{:52}{heads}", "operator")?;
+    writeln!(out, "{:84}{heads}", "operator")?;
     let (mut done, mut failed) = (0, 0);
     for case in cases {
-        write!(out, "{:52}", case.name())?;
+        write!(out, "{:84}", case.name())?;
         let mut notes = Vec::new();
         for &dtype in dtypes {
             let Some(bound) = case.bound(dtype) else {
