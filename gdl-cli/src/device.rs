@@ -54,6 +54,15 @@ impl DeviceName {
     }
 }
 
+/// What a device is called on the command line.
+pub(crate) fn name(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}
+
 /// Opens a GPU, with one stream for all threads.
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> candle_core::Result<Device> {

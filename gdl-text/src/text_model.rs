@@ -14,18 +14,20 @@ use std::ops::ControlFlow;
 /// What stands for a file of weights in errors, where there is none.
 pub(crate) const WEIGHTS: &str = "the weights";
 
-/// Checks that tensors are all that a network takes, and no more; gives them as they are there, on the device. Plain tensors: operations
-/// on variables would keep a graph.
+/// A network of these tensors, which must be all that it takes, and no more; and the tensors as they are in it, on the device.
+/// Plain tensors: operations on variables would keep a graph.
 pub(crate) fn plain<T>(
     origin: &str,
     tensors: &Tensors,
     device: &Device,
     network: impl Fn(VarBuilder<'_>) -> candle_core::Result<T>,
-) -> Result<Tensors> {
+) -> Result<(T, Tensors)> {
     let store = ParamStore::new(DType::F32, device, 0);
     network(store.vb())?;
     store.load_tensors(origin, tensors)?;
-    Ok(store.tensors())
+    let weights = store.tensors();
+    let vb = VarBuilder::from_tensors(weights.clone().into_iter().collect(), DType::F32, device);
+    Ok((network(vb)?, weights))
 }
 
 /// A trained language model with its tokenizer, read from a run directory: what writes and what scores.
@@ -89,9 +91,8 @@ impl TextModel {
         device: &Device,
     ) -> Result<Self> {
         let (layers, vocab_size) = (&config.train.model, config.vocab_size);
-        let weights = plain(origin, tensors, device, |vb| LanguageModel::new(layers, vocab_size, vb))?;
-        let vb = VarBuilder::from_tensors(weights.clone().into_iter().collect(), DType::F32, device);
-        let model = LanguageModel::new(layers, vocab_size, vb)?;
+        let network = |vb: VarBuilder<'_>| LanguageModel::new(layers, vocab_size, vb);
+        let (model, weights) = plain(origin, tensors, device, network)?;
         Ok(Self { config, tokenizer, model, weights, device: device.clone() })
     }
 

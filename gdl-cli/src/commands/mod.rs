@@ -15,7 +15,7 @@ pub(crate) mod values;
 mod vgg;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Global},
     console::UsageError,
     device::{self, Precision},
 };
@@ -25,26 +25,18 @@ use run_place::{Kind, RunPlace};
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Result<()> {
     device::set_threads(cli.global.threads.into())?;
-    if let Command::Info(args) = &cli.command {
-        // What it says matters most where the device does not open.
-        return info::run(args);
-    }
-    let context = Context { device: cli.global.device.open()?, verbosity: cli.global.verbosity() };
-    if cli.global.precision == Precision::F16 && descends(&cli.command) {
-        let message =
-            "--precision f16: gradients below 6e-8 would be lost; train in bf16, whose range is that of f32";
-        return Err(UsageError(message.into()).into());
-    }
-    cli.global.precision.set(&context.device)?;
+    let descends = descends(&cli.command);
+    // Opened by those who compute: what `info` says matters most where the device does not open.
+    let context = || Context::open(&cli.global, descends);
     match cli.command {
-        Command::Demo(args) => demo::run(&args, &context),
-        Command::Nst(args) => nst::run(&args, &context),
-        Command::Cyclegan(command) => cyclegan::run(&command, &context),
-        Command::Pix2pix(command) => pix2pix::run(&command, &context),
-        Command::Text(command) => text::run(&command, &context),
-        Command::Seq2seq(command) => seq2seq::run(&command, &context),
-        Command::Bench(args) => bench::run(&args, &context),
-        Command::Check(args) => check::run(&args, &context),
+        Command::Demo(args) => demo::run(&args, &context()?),
+        Command::Nst(args) => nst::run(&args, &context()?),
+        Command::Cyclegan(command) => cyclegan::run(&command, &context()?),
+        Command::Pix2pix(command) => pix2pix::run(&command, &context()?),
+        Command::Text(command) => text::run(&command, &context()?),
+        Command::Seq2seq(command) => seq2seq::run(&command, &context()?),
+        Command::Bench(args) => bench::run(&args, &context()?),
+        Command::Check(args) => check::run(&args, &context()?),
         Command::Info(args) => info::run(&args),
     }
 }
@@ -64,4 +56,17 @@ fn descends(command: &Command) -> bool {
 pub(crate) struct Context {
     pub(crate) device: candle_core::Device,
     pub(crate) verbosity: crate::progress::Verbosity,
+}
+
+impl Context {
+    /// Opens the device, for a command that follows gradients or for another.
+    fn open(global: &Global, descends: bool) -> Result<Self> {
+        let device = global.device.open()?;
+        if global.precision == Precision::F16 && descends {
+            let message = "--precision f16: gradients below 6e-8 would be lost; train in bf16, whose range is that of f32";
+            return Err(UsageError(message.into()).into());
+        }
+        global.precision.set(&device)?;
+        Ok(Self { device, verbosity: global.verbosity() })
+    }
 }

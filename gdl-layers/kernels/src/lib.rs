@@ -22,7 +22,7 @@ pub use cache_dir::cache_dir;
 pub use device::has_kernel;
 pub use fnv::Fnv1a;
 pub use gradients::{Gradients, WeightGradient, weight_gradient};
-pub use precision::{cast_like, compute_dtype, in_compute_dtype, set_compute_dtype};
+pub use precision::{cast_like, compute_dtype, in_compute_dtype, set_compute_dtype, to_compute_dtype};
 pub use recompute::{is_recomputing, recomputed};
 pub use reference::force_reference;
 

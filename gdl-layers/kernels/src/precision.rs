@@ -33,9 +33,17 @@ pub fn compute_dtype() -> Option<DType> {
 /// # Errors
 /// Those of the network.
 pub fn in_compute_dtype(x: &Tensor, network: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    network(&to_compute_dtype(x)?)?.to_dtype(x.dtype())
+}
+
+/// `x` as a network gets it: in the type that [`set_compute_dtype`] names, if `x` is f32 and one is named.
+///
+/// # Errors
+/// When a copy cannot be allocated.
+pub fn to_compute_dtype(x: &Tensor) -> Result<Tensor> {
     match compute_dtype() {
-        Some(dtype) if x.dtype() == DType::F32 => network(&x.to_dtype(dtype)?)?.to_dtype(DType::F32),
-        _ => network(x),
+        Some(dtype) if x.dtype() == DType::F32 => x.to_dtype(dtype),
+        _ => Ok(x.clone()),
     }
 }
 

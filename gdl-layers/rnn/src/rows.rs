@@ -136,8 +136,7 @@ impl SequenceInput<'_> {
     /// Whether the CUDA kernels take this.
     #[cfg(feature = "cuda")]
     pub(crate) fn takes_cuda(&self) -> bool {
-        matches!(self.tensor().device(), candle_core::Device::Cuda(_))
-            && gdl_kernels::has_kernel(self.tensor())
+        gdl_kernels::cuda::takes(self.tensor())
     }
 
     /// Whether the CPU kernel takes this. A single step does not repay packing the weights.

@@ -1,5 +1,5 @@
 use crate::{ConvSpec, Pooling, Stage, Tap, VggConfig};
-use candle_core::{DType, Module, Result, Tensor, bail};
+use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use gdl_conv::{Conv2d, Conv2dConfig, PadMode, Pool2dParams, avg_pool2d, l2_pool2d, max_pool2d};
 use gdl_kernels::Activation;
@@ -99,10 +99,7 @@ impl Vgg {
         };
         // In half precision where that was asked for; what the taps see is widened again.
         let given = x.dtype();
-        let mut x = match gdl_kernels::compute_dtype() {
-            Some(dtype) if given == DType::F32 => x.to_dtype(dtype)?,
-            _ => x.clone(),
-        };
+        let mut x = gdl_kernels::to_compute_dtype(x)?;
         for (i, (spec, conv)) in self.convs.iter().enumerate() {
             let tap = Tap { block: spec.block, index: spec.index, stage: Stage::Conv };
             if tap > last {

@@ -4,8 +4,7 @@ use super::{Network, Questions, RunConfig, TrainConfig};
 use crate::seq2seq::examples::Sides;
 use crate::text_model::{WEIGHTS, plain};
 use crate::{Result, Tokenizer};
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
+use candle_core::Device;
 use gdl_train::{Tensors, tensors_from_bytes};
 
 /// A trained question generator with its vocabulary: reads passages, marks answers in them and writes a question for each.
@@ -41,9 +40,7 @@ impl Model {
         device: &Device,
     ) -> Result<Self> {
         let RunConfig { qa: config, longest_passage, .. } = config;
-        let weights = plain(origin, tensors, device, |vb| Network::new(&config, vb))?;
-        let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, device);
-        let network = Network::new(&config, vb)?;
+        let (network, _) = plain(origin, tensors, device, |vb| Network::new(&config, vb))?;
         Ok(Self::of(config, sides, network, longest_passage))
     }
 

@@ -10,7 +10,7 @@ use crate::eval::bits_per_char;
 use crate::trainer::{Judged, optimizer};
 use crate::{Error, Length, Result, StepReport};
 use candle_core::{DType, Device, Tensor, Var};
-use gdl_train::{Optimizer, ParamStore, Rng, SharedRng, clip_grad_norm};
+use gdl_train::{Optimizer, ParamStore, Rng, SharedRng, clip_grad_norm_of};
 
 /// A training on rows, whatever network it is of: the weights, what changes them, and how far it has come.
 #[derive(Debug)]
@@ -108,14 +108,14 @@ impl Descent {
         examples: &Examples,
         config: &TrainConfig,
     ) -> Result<StepReport> {
-        let (value, said) = (scalar(loss)?, scalar(said)?);
-        if !value.is_finite() {
-            return Err(Error::Diverged { step: self.step + 1, loss: value });
-        }
         let epoch = self.epoch();
         let learning_rate = config.rate(self.step, epoch, self.total);
         let mut grads = loss.backward()?;
-        let grad_norm = clip_grad_norm(&self.vars, &mut grads, config.clip)?;
+        let (value, grad_norm) = clip_grad_norm_of(loss, &self.vars, &mut grads, config.clip)?;
+        if !value.is_finite() {
+            return Err(Error::Diverged { step: self.step + 1, loss: value });
+        }
+        let said = scalar(said)?;
         self.optimizer.set_learning_rate(learning_rate);
         self.optimizer.step(&grads)?;
         self.step += 1;

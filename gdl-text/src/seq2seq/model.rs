@@ -3,8 +3,7 @@ use super::{RunConfig, TrainConfig};
 use crate::seq2seq::trainer::likelihood;
 use crate::text_model::{WEIGHTS, plain};
 use crate::{EvalReport, Result, Tokenizer};
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
+use candle_core::Device;
 use gdl_seq2seq::Seq2Seq;
 use gdl_train::{Tensors, tensors_from_bytes};
 
@@ -59,9 +58,7 @@ impl Model {
         device: &Device,
     ) -> Result<Self> {
         let RunConfig { seq2seq: config, longest_source, .. } = config;
-        let weights = plain(origin, tensors, device, |vb| Seq2Seq::new(&config.model, vb))?;
-        let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, device);
-        let network = Seq2Seq::new(&config.model, vb)?;
+        let (network, _) = plain(origin, tensors, device, |vb| Seq2Seq::new(&config.model, vb))?;
         Ok(Self::of(config, sides, network, longest_source, device))
     }
 

@@ -32,11 +32,8 @@ pub(super) fn run(
     device: &Device,
     out: &mut impl Write,
 ) -> Result<()> {
-    let name = match device {
-        Device::Cpu => "cpu",
-        Device::Cuda(_) => "cuda",
-        Device::Metal(_) => "mps",
-    };
+    let name = crate::device::name(device);
+    let torch = if name == "metal" { "mps" } else { name };
     writeln!(out)?;
     writeln!(
         out,
@@ -50,14 +47,13 @@ pub(super) fn run(
             if Instant::now() >= until {
                 break;
             }
-            let own = if name == "mps" { "metal" } else { name };
             ours.push(report(
                 Command::new(&program)
-                    .args(["bench", job, "--json", "--runs", "10", "--warmup", "5", "--device", own]),
+                    .args(["bench", job, "--json", "--runs", "10", "--warmup", "5", "--device", name]),
             )?);
             if let Some(script) = peer {
                 let mut python = Command::new("python3");
-                python.arg(script).args([job, "--runs", "10", "--warmup", "5", "--device", name]);
+                python.arg(script).args([job, "--runs", "10", "--warmup", "5", "--device", torch]);
                 theirs.push(report(&mut python)?);
             }
         }

@@ -5,8 +5,8 @@ use super::recipe::{Film, Recipe, VERSION};
 use super::sources::Sources;
 use super::weights::{Found, Wanted};
 use crate::commands::Context;
+use crate::device;
 use anyhow::{Result, bail};
-use candle_core::Device;
 
 /// The recipe to follow: that of what is `left` of an interrupted run, or that in the picture of `--like`.
 pub(super) fn told(left: Option<&Recipe>, args: &NstArgs) -> Result<Option<Recipe>> {
@@ -37,7 +37,7 @@ pub(super) fn recipe_of<'a>(
     }
     let recipe = Recipe {
         gdl: VERSION.to_string(),
-        device: name(&context.device).to_string(),
+        device: device::name(&context.device).to_string(),
         network: network.told(&settings)?,
         sources,
         bit_depth: bit_depth(args, told),
@@ -82,12 +82,4 @@ fn compare(args: &NstArgs, told: &Recipe, changed: &[String], context: &Context)
         ));
     }
     Ok(())
-}
-
-fn name(device: &Device) -> &'static str {
-    match device {
-        Device::Cpu => "cpu",
-        Device::Cuda(_) => "cuda",
-        Device::Metal(_) => "metal",
-    }
 }

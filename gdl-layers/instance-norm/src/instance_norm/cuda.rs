@@ -2,10 +2,8 @@
 
 use super::cpu::Params;
 use crate::Definition;
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp3, DType, Layout, Result, Shape, Tensor, bail,
-};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, sum_type, tensor};
 use std::sync::OnceLock;
 
 pub(crate) const SOURCE: Source = Source { name: "instance-norm", code: include_str!("instance_norm.cu") };
@@ -32,11 +30,6 @@ struct InstanceNorm {
     stats: OnceLock<Tensor>,
 }
 
-/// The type that sums over elements of another are taken in.
-fn sums_of(dtype: DType) -> DType {
-    if dtype == DType::F64 { dtype } else { DType::F32 }
-}
-
 impl InstanceNorm {
     /// Whether there is a rectifier, and its slope, as the kernels take them.
     fn rectifier(&self) -> [Param<'static>; 2] {
@@ -59,7 +52,7 @@ impl InstanceNorm {
         };
         let (device, dtype) = (x.device(), x.dtype());
         let mut y = empty(device, dtype, layout.shape())?;
-        let mut stats = empty(device, sums_of(dtype), &Shape::from((n * c, 3)))?;
+        let mut stats = empty(device, sum_type(dtype), &Shape::from((n * c, 3)))?;
         let mut params = vec![
             Param::In(&x),
             Param::Out(&mut y, 0),
@@ -89,36 +82,26 @@ impl InstanceNorm {
         let (n, c, h, w) = x.dims4()?;
         let (device, dtype) = (device(x)?, x.dtype());
         let mut out = empty(&device, dtype, x.shape())?;
-        let mut sums = empty(&device, sums_of(dtype), &Shape::from((2, n, c)))?;
-        let mut run = |weight: Option<&Input<'_>>| {
-            Input::of(x, |x| {
-                Input::of(y, |y| {
-                    Input::of(grad, |grad| {
-                        Input::of(stats, |stats| {
-                            let mut params = vec![
-                                Param::In(x),
-                                Param::In(y),
-                                Param::In(grad),
-                                Param::In(stats),
-                                Param::Maybe(weight),
-                                Param::Out(&mut out, 0),
-                                Param::Out(&mut sums, 0),
-                                Param::Int(n * c),
-                                Param::Int(c),
-                                Param::Int(h * w),
-                            ];
-                            params.extend(self.rectifier());
-                            let grid = Grid::blocks(n * c, h * w);
-                            launch(&device, &SOURCE, dtype, "normalise_gradient", grid, &mut params)
-                        })
-                    })
-                })
+        let mut sums = empty(&device, sum_type(dtype), &Shape::from((2, n, c)))?;
+        Input::of_maybe(weight, |weight| {
+            Input::of_all([x, y, grad, stats], |[x, y, grad, stats]| {
+                let mut params = vec![
+                    Param::In(x),
+                    Param::In(y),
+                    Param::In(grad),
+                    Param::In(stats),
+                    Param::Maybe(weight),
+                    Param::Out(&mut out, 0),
+                    Param::Out(&mut sums, 0),
+                    Param::Int(n * c),
+                    Param::Int(c),
+                    Param::Int(h * w),
+                ];
+                params.extend(self.rectifier());
+                let grid = Grid::blocks(n * c, h * w);
+                launch(&device, &SOURCE, dtype, "normalise_gradient", grid, &mut params)
             })
-        };
-        match weight {
-            Some(weight) => Input::of(weight, |weight| run(Some(weight)))?,
-            None => run(None)?,
-        }
+        })?;
         let sums = tensor(sums, (2, n, c)).sum(1)?.to_dtype(dtype)?; // (2, C)
         Ok((tensor(out, x.shape()), sums.get(0)?, sums.get(1)?))
     }

@@ -36,11 +36,49 @@ impl<'a> Input<'a> {
     /// # Errors
     /// For a tensor elsewhere, and those of `f`.
     pub fn of<R>(tensor: &Tensor, f: impl FnOnce(&Input<'_>) -> Result<R>) -> Result<R> {
-        let (storage, layout) = tensor.storage_and_layout();
-        match &*storage {
-            Storage::Cuda(storage) => f(&Input::new(storage, layout)?),
-            _ => bail!("a CUDA kernel was given a tensor on {:?}", tensor.device().location()),
+        Self::of_all([tensor], |[input]| f(input))
+    }
+
+    /// As [`of`](Self::of), of several tensors at once.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_all<const N: usize, R>(
+        tensors: [&Tensor; N],
+        f: impl FnOnce([&Input<'_>; N]) -> Result<R>,
+    ) -> Result<R> {
+        let held = tensors.map(Tensor::storage_and_layout);
+        let mut inputs = Vec::with_capacity(N);
+        for ((storage, layout), tensor) in held.iter().zip(tensors) {
+            match &**storage {
+                Storage::Cuda(storage) => inputs.push(Input::new(storage, layout)?),
+                _ => bail!("a CUDA kernel was given a tensor on {:?}", tensor.device().location()),
+            }
         }
+        f(std::array::from_fn(|i| &inputs[i]))
+    }
+
+    /// As [`of`](Self::of), of a tensor that may be missing.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_maybe<R>(
+        tensor: Option<&Tensor>,
+        f: impl FnOnce(Option<&Input<'_>>) -> Result<R>,
+    ) -> Result<R> {
+        match tensor {
+            Some(tensor) => Self::of(tensor, |input| f(Some(input))),
+            None => f(None),
+        }
+    }
+
+    /// The address of the first element, to be read, as [`pointer()`] has it.
+    ///
+    /// # Errors
+    /// For element types that no kernel takes.
+    pub fn pointer<'s>(&'s self, stream: &'s CudaStream) -> Result<(u64, SyncOnDrop<'s>)> {
+        let (storage, start) = self.parts();
+        pointer(storage, start, stream)
     }
 
     /// The storage, and the place of the first element in it.

@@ -1,4 +1,4 @@
-use super::arg::{Input, pointer, pointer_mut};
+use super::arg::{Input, pointer_mut};
 use super::source::Source;
 use candle_core::cuda_backend::cudarc::driver::{LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
@@ -56,7 +56,7 @@ pub fn launch(
     device: &CudaDevice,
     source: &Source,
     dtype: DType,
-    function: &str,
+    function: &'static str,
     grid: Grid,
     params: &mut [Param<'_>],
 ) -> Result<()> {
@@ -66,8 +66,7 @@ pub fn launch(
     for param in params {
         values.push(match param {
             Param::In(input) | Param::Maybe(Some(input)) => {
-                let (storage, start) = input.parts();
-                let (pointer, guard) = pointer(storage, start, &stream)?;
+                let (pointer, guard) = input.pointer(&stream)?;
                 guards.push(guard);
                 Value::Pointer(pointer)
             }
@@ -93,9 +92,8 @@ pub fn launch(
     if blocks == 0 {
         return Ok(());
     }
-    let (module, ptx) = source.module(device, dtype)?;
-    let function = device.get_or_load_custom_func(function, &module, &ptx)?;
-    let mut builder = function.builder();
+    let function = source.function(device, dtype, function)?;
+    let mut builder = stream.launch_builder(&function);
     for value in &values {
         match value {
             Value::Pointer(value) => builder.arg(value),

@@ -16,7 +16,17 @@ pub use arg::{Input, copy, empty, pointer, pointer_mut, tensor, zeros};
 pub use launch::{Grid, Param, launch};
 pub use source::Source;
 
-use candle_core::{CudaDevice, Device, Result, Tensor, bail};
+use candle_core::{CudaDevice, DType, Device, Result, Tensor, bail};
+
+/// Whether the CUDA kernels take this tensor.
+pub fn takes(x: &Tensor) -> bool {
+    x.device().is_cuda() && crate::has_kernel(x)
+}
+
+/// The type that the kernels take sums over elements of this type in, `A` in their text.
+pub fn sum_type(dtype: DType) -> DType {
+    if dtype == DType::F64 { dtype } else { DType::F32 }
+}
 
 /// The device of a tensor that lies on CUDA.
 ///

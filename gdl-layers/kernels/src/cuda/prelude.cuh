@@ -64,6 +64,11 @@ __device__ __forceinline__ void store(T *p, A value) {
 }
 #endif
 
+// Through tanh, which cannot overflow.
+__device__ __forceinline__ A sigmoid(A x) {
+    return (A)0.5 + (A)0.5 * tanh((A)0.5 * x);
+}
+
 #define NOT_A_NUMBER __uint_as_float(0x7fc00000u)
 
 // Every index below `count` once, however many threads there are.

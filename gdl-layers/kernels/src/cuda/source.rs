@@ -1,6 +1,9 @@
+use candle_core::cuda_backend::DeviceId;
+use candle_core::cuda_backend::cudarc::driver::CudaFunction;
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
 use candle_core::{CudaDevice, DType, Error, Result, bail};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -17,14 +20,31 @@ pub struct Source {
 }
 
 impl Source {
-    /// The compiled text for this element type on this device, and the name that the device keeps it under.
+    /// The compiled function of this name for this element type. It is looked for once for each device: a launch must not cost
+    /// more than the kernel.
     ///
     /// # Errors
-    /// When the element type is none that kernels are written for, or the run-time compiler is not there or does not take
-    /// the text.
-    pub(super) fn module(&self, device: &CudaDevice, dtype: DType) -> Result<(String, Arc<str>)> {
-        let capability = device.cuda_stream().context().compute_capability().map_err(Error::wrap)?;
-        Ok((format!("gdl-{}-{}", self.name, dtype.as_str()), self.ptx(dtype, capability)?))
+    /// When the element type is none that kernels are written for, the run-time compiler is not there or does not take
+    /// the text, or the device refuses the result.
+    pub(super) fn function(
+        &self,
+        device: &CudaDevice,
+        dtype: DType,
+        function: &'static str,
+    ) -> Result<CudaFunction> {
+        type Loaded = HashMap<(DeviceId, &'static str, DType, &'static str), CudaFunction>;
+        static LOADED: LazyLock<Mutex<Loaded>> = LazyLock::new(Mutex::default);
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        match loaded.entry((device.id(), self.name, dtype, function)) {
+            Entry::Occupied(entry) => Ok(entry.get().clone()),
+            Entry::Vacant(entry) => {
+                let context = device.cuda_stream().context().clone();
+                let ptx = self.ptx(dtype, context.compute_capability().map_err(Error::wrap)?)?;
+                let module = format!("gdl-{}-{}", self.name, dtype.as_str());
+                let found = device.get_or_load_custom_func(function, &module, &ptx)?;
+                Ok(entry.insert(found.into_cuda_function()).clone())
+            }
+        }
     }
 
     /// The text that the compiler gets.

@@ -2,7 +2,7 @@
 
 use super::CrossEntropy;
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, sum_type, tensor};
 use std::sync::OnceLock;
 
 pub(crate) const SOURCE: Source = Source { name: "cross-entropy", code: include_str!("cross_entropy.cu") };
@@ -37,8 +37,7 @@ impl Losses {
         let (rows, vocab) = layout.shape().dims2()?;
         let x = Input::new(logits, layout)?;
         let (device, dtype) = (x.device(), x.dtype());
-        let sums = if dtype == DType::F64 { dtype } else { DType::F32 };
-        let mut out = empty(device, sums, &Shape::from((3, rows)))?;
+        let mut out = empty(device, sum_type(dtype), &Shape::from((3, rows)))?;
         Input::of(&self.targets, |targets| {
             let params = &mut [
                 Param::In(&x),
@@ -83,25 +82,23 @@ impl CustomOp1 for Losses {
         let (rows, vocab) = logits.dims2()?;
         let (device, dtype) = (device(logits)?, logits.dtype());
         let mut out = empty(&device, dtype, logits.shape())?;
-        Input::of(logits, |logits| {
-            crate::cuda::lend(
-                [&self.targets, kept, grad, counted, grad],
-                |[targets, kept, grad, counted, _]| {
-                    let params = &mut [
-                        Param::In(logits),
-                        Param::In(targets),
-                        Param::In(kept),
-                        Param::In(grad),
-                        Param::Maybe(self.mean.then_some(counted)),
-                        Param::Out(&mut out, 0),
-                        Param::Int(rows),
-                        Param::Int(vocab),
-                        Param::Real(self.config.label_smoothing),
-                    ];
-                    launch(&device, &SOURCE, dtype, "row_gradients", Grid::blocks(rows, vocab), params)
-                },
-            )
-        })?;
+        Input::of_all(
+            [logits, &self.targets, kept, grad, counted],
+            |[logits, targets, kept, grad, counted]| {
+                let params = &mut [
+                    Param::In(logits),
+                    Param::In(targets),
+                    Param::In(kept),
+                    Param::In(grad),
+                    Param::Maybe(self.mean.then_some(counted)),
+                    Param::Out(&mut out, 0),
+                    Param::Int(rows),
+                    Param::Int(vocab),
+                    Param::Real(self.config.label_smoothing),
+                ];
+                launch(&device, &SOURCE, dtype, "row_gradients", Grid::blocks(rows, vocab), params)
+            },
+        )?;
         Ok(Some(tensor(out, logits.shape())))
     }
 }

@@ -100,9 +100,7 @@ pub fn token_losses(logits: &Tensor, targets: &Tensor, config: &CrossEntropy) ->
 /// Whether the CUDA kernels take these logits.
 #[cfg(feature = "cuda")]
 pub(crate) fn takes_cuda(logits: &Tensor) -> bool {
-    matches!(logits.device(), candle_core::Device::Cuda(_))
-        && gdl_kernels::has_kernel(logits)
-        && logits.elem_count() > 0
+    gdl_kernels::cuda::takes(logits) && logits.elem_count() > 0
 }
 
 /// Checks what can be seen without reading the targets.

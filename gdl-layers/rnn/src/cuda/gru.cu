@@ -2,10 +2,6 @@
 // before with the recurrent weights. A thread for each row and feature. Beyond the end of a row the state is 0 and no gradient
 // passes.
 
-__device__ __forceinline__ A sigmoid(A x) {
-    return (A)0.5 + (A)0.5 * tanh((A)0.5 * x);
-}
-
 // `gates` (N, T, 3H) from the input; `recurrent` (N, 3H); `out` (N, T, H); `kept` (N, T, 4H) gets r, z, n and the
 // recurrent share of n that r is multiplied with.
 extern "C" __global__ void gru_step(

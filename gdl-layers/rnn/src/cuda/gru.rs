@@ -50,7 +50,7 @@ impl Gru {
         let (storage, offset) = start.parts();
         let below = Layout::contiguous_with_offset(size, offset + rows * size);
         let bias = Input::new(storage, &below)?;
-        super::lend_maybe(self.lengths.as_ref(), |lengths| {
+        Input::of_maybe(self.lengths.as_ref(), |lengths| {
             let sizes = Sizes { rows, steps, size, gates: width };
             super::forward_steps(sizes, &w_hh, &start, &mut out, |step, product, out| {
                 let params = &mut [
@@ -88,29 +88,37 @@ impl Gru {
         let mut input = empty(&device, dtype, &shape)?;
         let mut state = empty(&device, dtype, &shape)?;
         let mut direct = empty(&device, dtype, &Shape::from((rows, size)))?;
-        let passed = super::lend([w_hh, start, states, grad, kept], |[w_hh, start, states, grad, kept]| {
-            super::lend_maybe(self.lengths.as_ref(), |lengths| {
-                let sizes = Sizes { rows, steps, size, gates: 3 * size };
-                super::backward_steps(sizes, w_hh, &mut state, |step, passed, state| {
-                    let params = &mut [
-                        Param::In(grad),
-                        Param::In(states),
-                        Param::In(start),
-                        Param::In(kept),
-                        Param::In(passed),
-                        Param::Out(&mut direct, 0),
-                        Param::Out(&mut input, 0),
-                        Param::Out(state, 0),
-                        Param::Maybe(lengths),
-                        Param::Int(rows),
-                        Param::Int(steps),
-                        Param::Int(size),
-                        Param::Int(step),
-                    ];
-                    launch(&device, &SOURCE, dtype, "gru_step_gradient", Grid::elements(rows * size), params)
+        let passed =
+            Input::of_all([w_hh, start, states, grad, kept], |[w_hh, start, states, grad, kept]| {
+                Input::of_maybe(self.lengths.as_ref(), |lengths| {
+                    let sizes = Sizes { rows, steps, size, gates: 3 * size };
+                    super::backward_steps(sizes, w_hh, &mut state, |step, passed, state| {
+                        let params = &mut [
+                            Param::In(grad),
+                            Param::In(states),
+                            Param::In(start),
+                            Param::In(kept),
+                            Param::In(passed),
+                            Param::Out(&mut direct, 0),
+                            Param::Out(&mut input, 0),
+                            Param::Out(state, 0),
+                            Param::Maybe(lengths),
+                            Param::Int(rows),
+                            Param::Int(steps),
+                            Param::Int(size),
+                            Param::Int(step),
+                        ];
+                        launch(
+                            &device,
+                            &SOURCE,
+                            dtype,
+                            "gru_step_gradient",
+                            Grid::elements(rows * size),
+                            params,
+                        )
+                    })
                 })
-            })
-        })?;
+            })?;
         let d_start = (tensor(passed, (rows, size)) + tensor(direct, (rows, size)))?;
         Ok((tensor(input, shape.clone()), tensor(state, shape), d_start))
     }

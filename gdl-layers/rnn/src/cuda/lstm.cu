@@ -1,10 +1,6 @@
 // One step of an LSTM over a batch, forward and backward: what follows the product of the state before with the recurrent
 // weights. A thread for each row and feature. Beyond the end of a row the state is 0 and no gradient passes.
 
-__device__ __forceinline__ A sigmoid(A x) {
-    return (A)0.5 + (A)0.5 * tanh((A)0.5 * x);
-}
-
 // `gates` (N, T, 4H) from the input; `recurrent` (N, 4H); `out` holds h and behind it c, each (N, T, H); `kept` gets the
 // gates after their activations.
 extern "C" __global__ void lstm_step(

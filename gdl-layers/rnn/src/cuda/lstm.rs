@@ -44,7 +44,7 @@ impl Lstm {
         let shape = Shape::from((2, rows, steps, size));
         let mut out = empty(device, dtype, &shape)?;
         let mut kept = empty(device, dtype, &Shape::from((rows, steps, width)))?;
-        super::lend_maybe(self.lengths.as_ref(), |lengths| {
+        Input::of_maybe(self.lengths.as_ref(), |lengths| {
             let sizes = Sizes { rows, steps, size, gates: width };
             super::forward_steps(sizes, &w_hh, &start, &mut out, |step, product, out| {
                 let params = &mut [
@@ -79,28 +79,36 @@ impl Lstm {
         let (device, dtype, size) = (device(kept)?, kept.dtype(), gates / 4);
         let mut out = empty(&device, dtype, kept.shape())?;
         let mut cell = empty(&device, dtype, &Shape::from((rows, size)))?;
-        let passed = super::lend([w_hh, start, states, grad, kept], |[w_hh, start, states, grad, kept]| {
-            super::lend_maybe(self.lengths.as_ref(), |lengths| {
-                let sizes = Sizes { rows, steps, size, gates };
-                super::backward_steps(sizes, w_hh, &mut out, |step, passed, out| {
-                    let params = &mut [
-                        Param::In(grad),
-                        Param::In(states),
-                        Param::In(start),
-                        Param::In(kept),
-                        Param::In(passed),
-                        Param::Out(&mut cell, 0),
-                        Param::Out(out, 0),
-                        Param::Maybe(lengths),
-                        Param::Int(rows),
-                        Param::Int(steps),
-                        Param::Int(size),
-                        Param::Int(step),
-                    ];
-                    launch(&device, &SOURCE, dtype, "lstm_step_gradient", Grid::elements(rows * size), params)
+        let passed =
+            Input::of_all([w_hh, start, states, grad, kept], |[w_hh, start, states, grad, kept]| {
+                Input::of_maybe(self.lengths.as_ref(), |lengths| {
+                    let sizes = Sizes { rows, steps, size, gates };
+                    super::backward_steps(sizes, w_hh, &mut out, |step, passed, out| {
+                        let params = &mut [
+                            Param::In(grad),
+                            Param::In(states),
+                            Param::In(start),
+                            Param::In(kept),
+                            Param::In(passed),
+                            Param::Out(&mut cell, 0),
+                            Param::Out(out, 0),
+                            Param::Maybe(lengths),
+                            Param::Int(rows),
+                            Param::Int(steps),
+                            Param::Int(size),
+                            Param::Int(step),
+                        ];
+                        launch(
+                            &device,
+                            &SOURCE,
+                            dtype,
+                            "lstm_step_gradient",
+                            Grid::elements(rows * size),
+                            params,
+                        )
+                    })
                 })
-            })
-        })?;
+            })?;
         Ok((tensor(out, kept.shape()), tensor(passed, (rows, size)), tensor(cell, (rows, size))))
     }
 }

@@ -45,10 +45,10 @@ fn forward_steps(
     let stream = device.cuda_stream();
     let layout = Layout::contiguous((rows, gates));
     let mut product = empty(device, dtype, layout.shape())?;
-    let weights = Mat::new(pointer(w_hh.parts().0, w_hh.parts().1, &stream)?.0, size).t();
+    let weights = Mat::new(w_hh.pointer(&stream)?.0, size).t();
     for step in 0..steps {
         let before = match step {
-            0 => Mat::new(pointer(start.parts().0, start.parts().1, &stream)?.0, size),
+            0 => Mat::new(start.pointer(&stream)?.0, size),
             _ => Mat::new(pointer(states, (step - 1) * size, &stream)?.0, steps * size),
         };
         let to = Mat::new(pointer_mut(&mut product, 0, &stream)?.0, gates);
@@ -74,7 +74,7 @@ fn backward_steps(
     let stream = device.cuda_stream();
     let layout = Layout::contiguous((rows, size));
     let mut passed = empty(device, dtype, layout.shape())?;
-    let weights = Mat::new(pointer(w_hh.parts().0, w_hh.parts().1, &stream)?.0, size);
+    let weights = Mat::new(w_hh.pointer(&stream)?.0, size);
     for step in (0..steps).rev() {
         kernel(step, &Input::new(&passed, &layout)?, grads)?;
         let of_step = Mat::new(pointer(grads, step * gates, &stream)?.0, steps * gates);
@@ -83,14 +83,6 @@ fn backward_steps(
         unsafe { gemm(device, dtype, (rows, size, gates), of_step, weights, to, false)? };
     }
     Ok(passed)
-}
-
-/// Lends a tensor that may be missing.
-fn lend_maybe<R>(tensor: Option<&Tensor>, f: impl FnOnce(Option<&Input<'_>>) -> Result<R>) -> Result<R> {
-    match tensor {
-        Some(tensor) => Input::of(tensor, |input| f(Some(input))),
-        None => f(None),
-    }
 }
 
 /// The last steps of the rows.
@@ -109,12 +101,4 @@ fn before(start: &Tensor, outputs: &Tensor) -> Result<Tensor> {
         _ => Tensor::cat(&[&start.unsqueeze(1)?, &outputs.narrow(1, 0, steps - 1)?], 1)?,
     };
     all.reshape((rows * steps, size))
-}
-
-/// Lends the elements of five tensors.
-pub(crate) fn lend<R>(tensors: [&Tensor; 5], f: impl FnOnce([&Input<'_>; 5]) -> Result<R>) -> Result<R> {
-    let [a, b, c, d, e] = tensors;
-    Input::of(a, |a| {
-        Input::of(b, |b| Input::of(c, |c| Input::of(d, |d| Input::of(e, |e| f([a, b, c, d, e])))))
-    })
 }

@@ -48,17 +48,15 @@ impl CustomOp1 for Lookup {
         let (vocab, size) = table.dims2()?;
         let (device, dtype) = (device(table)?, table.dtype());
         let mut out = empty(&device, dtype, table.shape())?;
-        Input::of(grad, |grad| {
-            Input::of(&self.ids, |ids| {
-                let params = &mut [
-                    Param::In(grad),
-                    Param::In(ids),
-                    Param::Out(&mut out, 0),
-                    Param::Int(self.ids.elem_count()),
-                    Param::Int(size),
-                ];
-                launch(&device, &SOURCE, dtype, "lookup_gradient", Grid::blocks(vocab, size), params)
-            })
+        Input::of_all([grad, &self.ids], |[grad, ids]| {
+            let params = &mut [
+                Param::In(grad),
+                Param::In(ids),
+                Param::Out(&mut out, 0),
+                Param::Int(self.ids.elem_count()),
+                Param::Int(size),
+            ];
+            launch(&device, &SOURCE, dtype, "lookup_gradient", Grid::blocks(vocab, size), params)
         })?;
         Ok(Some(tensor(out, table.shape())))
     }

@@ -106,7 +106,7 @@ impl Module for Embedding {
 /// The rows of a table (V, E) that the ids (...) name, as (..., E).
 pub(crate) fn lookup(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
-    if matches!(table.device(), candle_core::Device::Cuda(_)) && gdl_kernels::has_kernel(table) {
+    if gdl_kernels::cuda::takes(table) {
         return cuda::lookup(table, ids);
     }
     match table.dtype() {

@@ -1,7 +1,7 @@
 //! Adam on CUDA: all parameters in one launch.
 
 use super::adam::AdamRule;
-use candle_core::{Device, Result, Storage, Tensor, Var, bail};
+use candle_core::{Result, Storage, Tensor, Var, bail};
 use gdl_kernels::cuda::{Grid, Input, Param, Source, launch, pointer};
 
 pub(crate) const SOURCE: Source = Source { name: "adam", code: include_str!("adam.cu") };
@@ -15,11 +15,6 @@ pub(super) struct Parameter<'a> {
     pub(super) grad: Tensor,
     pub(super) moments: [&'a Var; 2],
     pub(super) rule: AdamRule,
-}
-
-/// Whether [`step`] takes the parameters of this device and type.
-pub(super) fn takes(var: &Tensor) -> bool {
-    matches!(var.device(), Device::Cuda(_)) && gdl_kernels::has_kernel(var)
 }
 
 /// Changes the parameters, which are of one type and lie on one device, and their moments.

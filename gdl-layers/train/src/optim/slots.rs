@@ -71,7 +71,7 @@ impl<const K: usize> Slots<K> {
     pub(crate) fn on_cuda(&self) -> bool {
         let first = self.slots.first().map(|slot| &slot.var);
         first.is_some_and(|first| {
-            super::cuda::takes(first)
+            gdl_kernels::cuda::takes(first)
                 && self.slots.iter().all(|slot| {
                     slot.var.dtype() == first.dtype()
                         && slot.var.device().location() == first.device().location()

@@ -1,8 +1,8 @@
 //! Total variation on CUDA: one pass each way.
 
 use super::Power;
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, device, empty, launch, only_cuda, sum_type, tensor};
 
 pub(crate) const SOURCE: Source = Source { name: "total-variation", code: include_str!("tv.cu") };
 
@@ -41,8 +41,7 @@ impl CustomOp1 for Variation {
         let (_, _, h, w) = layout.shape().dims4()?;
         let count = layout.shape().elem_count();
         let x = Input::new(x, layout)?;
-        let sums = if x.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
-        let mut parts = empty(x.device(), sums, &Shape::from(BLOCKS))?;
+        let mut parts = empty(x.device(), sum_type(x.dtype()), &Shape::from(BLOCKS))?;
         let params = &mut [
             Param::In(&x),
             Param::Out(&mut parts, 0),
@@ -60,20 +59,18 @@ impl CustomOp1 for Variation {
         let (_, _, h, w) = x.dims4()?;
         let (device, dtype, count) = (device(x)?, x.dtype(), x.elem_count());
         let mut out = empty(&device, dtype, x.shape())?;
-        Input::of(x, |x| {
-            Input::of(grad, |grad| {
-                let params = &mut [
-                    Param::In(x),
-                    Param::In(grad),
-                    Param::Out(&mut out, 0),
-                    Param::Int(count),
-                    Param::Int(h),
-                    Param::Int(w),
-                    self.power(),
-                    Param::Real(1.0 / count as f64),
-                ];
-                launch(&device, &SOURCE, dtype, "tv_gradient", Grid::elements(count), params)
-            })
+        Input::of_all([x, grad], |[x, grad]| {
+            let params = &mut [
+                Param::In(x),
+                Param::In(grad),
+                Param::Out(&mut out, 0),
+                Param::Int(count),
+                Param::Int(h),
+                Param::Int(w),
+                self.power(),
+                Param::Real(1.0 / count as f64),
+            ];
+            launch(&device, &SOURCE, dtype, "tv_gradient", Grid::elements(count), params)
         })?;
         Ok(Some(tensor(out, x.shape())))
     }

@@ -88,7 +88,7 @@ enum Power {
 fn of_differences(image: &Tensor, power: Power) -> Result<Tensor> {
     checked(image)?;
     #[cfg(feature = "cuda")]
-    if matches!(image.device(), candle_core::Device::Cuda(_)) && gdl_kernels::has_kernel(image) {
+    if gdl_kernels::cuda::takes(image) {
         return cuda::of_differences(image, power);
     }
     let mut sum = Tensor::zeros((), image.dtype(), image.device())?;

@@ -4,7 +4,7 @@ use super::COLUMNS;
 use crate::geometry::Geometry;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape};
 use gdl_kernels::cuda::gemm::{Mat, gemm};
-use gdl_kernels::cuda::{Grid, Input, Param, empty, launch, pointer, pointer_mut};
+use gdl_kernels::cuda::{Grid, Input, Param, empty, launch, pointer_mut};
 
 /// Elements of the buffer of columns.
 const BUFFER: usize = 1 << 26;
@@ -113,8 +113,7 @@ impl<'a> Columns<'a> {
 pub(super) fn correlate(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &Geometry) -> Result<()> {
     let mut columns = Columns::new(g, x)?;
     let (stream, dtype) = (columns.device.cuda_stream(), columns.dtype);
-    let (w_storage, w_start) = w.parts();
-    let (weights, _read) = pointer(w_storage, w_start, &stream)?;
+    let (weights, _read) = w.pointer(&stream)?;
     let (small, _written) = pointer_mut(y, 0, &stream)?;
     for s in columns.stretches() {
         columns.fill(x, s)?;
@@ -130,9 +129,7 @@ pub(super) fn correlate(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &G
 pub(super) fn scatter(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &Geometry) -> Result<()> {
     let mut columns = Columns::new(g, x)?;
     let (stream, dtype) = (columns.device.cuda_stream(), columns.dtype);
-    let ((w_storage, w_start), (x_storage, x_start)) = (w.parts(), x.parts());
-    let (weights, _read_w) = pointer(w_storage, w_start, &stream)?;
-    let (small, _read_x) = pointer(x_storage, x_start, &stream)?;
+    let ((weights, _read_w), (small, _read_x)) = (w.pointer(&stream)?, x.pointer(&stream)?);
     for s in columns.stretches() {
         columns.groups((weights, small), s, |device, (o, k), [w, columns, x]| {
             // SAFETY: as in `correlate`.
@@ -151,8 +148,7 @@ pub(super) fn add_weight_gradient(
 ) -> Result<()> {
     let mut columns = Columns::new(g, big)?;
     let (stream, dtype) = (columns.device.cuda_stream(), columns.dtype);
-    let (small_storage, small_start) = small.parts();
-    let (small, _read) = pointer(small_storage, small_start, &stream)?;
+    let (small, _read) = small.pointer(&stream)?;
     let (sum, _written) = pointer_mut(sum, start, &stream)?;
     for s in columns.stretches() {
         columns.fill(big, s)?;

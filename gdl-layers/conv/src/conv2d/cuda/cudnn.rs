@@ -1,10 +1,12 @@
 //! Convolutions through cuDNN.
 
 use crate::geometry::Geometry;
+use candle_core::cuda_backend::cudarc::driver::CudaStream;
 use candle_core::cuda_backend::gemm_reduced_precision_f32;
 use candle_core::{CudaStorage, DType, Error, Result, bail};
 use gdl_kernels::cuda::cudnn::{Dtype, conv};
-use gdl_kernels::cuda::{Input, pointer, pointer_mut};
+use gdl_kernels::cuda::{Input, pointer_mut};
+use std::sync::Arc;
 
 fn geometry(g: &Geometry) -> conv::Geometry {
     conv::Geometry {
@@ -29,24 +31,36 @@ fn options(dtype: DType) -> Result<conv::Options> {
     Ok(conv::Options { dtype, tf32: gemm_reduced_precision_f32(), deterministic: false })
 }
 
+/// One of cuDNN's convolutions that read an image and the weights and write the other image.
+type Convolution = unsafe fn(
+    &Arc<CudaStream>,
+    &conv::Geometry,
+    conv::Options,
+    u64,
+    u64,
+    u64,
+) -> gdl_kernels::cuda::cudnn::Result<()>;
+
 pub(super) fn correlate(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &Geometry) -> Result<()> {
-    let (stream, options) = (x.device().cuda_stream(), options(x.dtype())?);
-    let ((x, x_start), (w, w_start)) = (x.parts(), w.parts());
-    let (x, _read_x) = pointer(x, x_start, &stream)?;
-    let (w, _read_w) = pointer(w, w_start, &stream)?;
-    let (y, _written) = pointer_mut(y, 0, &stream)?;
-    // SAFETY: the three lie on the stream's device, with the shapes of the geometry.
-    unsafe { conv::forward(&stream, &geometry(g), options, x, w, y) }.map_err(Error::wrap)
+    convolve(conv::forward, x, w, y, g)
 }
 
 pub(super) fn scatter(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &Geometry) -> Result<()> {
+    convolve(conv::backward_data, x, w, y, g)
+}
+
+fn convolve(
+    convolution: Convolution,
+    x: &Input<'_>,
+    w: &Input<'_>,
+    y: &mut CudaStorage,
+    g: &Geometry,
+) -> Result<()> {
     let (stream, options) = (x.device().cuda_stream(), options(x.dtype())?);
-    let ((x, x_start), (w, w_start)) = (x.parts(), w.parts());
-    let (x, _read_x) = pointer(x, x_start, &stream)?;
-    let (w, _read_w) = pointer(w, w_start, &stream)?;
+    let ((x, _read_x), (w, _read_w)) = (x.pointer(&stream)?, w.pointer(&stream)?);
     let (y, _written) = pointer_mut(y, 0, &stream)?;
-    // SAFETY: as in `correlate`.
-    unsafe { conv::backward_data(&stream, &geometry(g), options, x, w, y) }.map_err(Error::wrap)
+    // SAFETY: the three lie on the stream's device, with the shapes of the geometry.
+    unsafe { convolution(&stream, &geometry(g), options, x, w, y) }.map_err(Error::wrap)
 }
 
 pub(super) fn add_weight_gradient(
@@ -56,11 +70,9 @@ pub(super) fn add_weight_gradient(
     g: &Geometry,
 ) -> Result<()> {
     let (stream, options) = (big.device().cuda_stream(), options(big.dtype())?);
-    let ((big, big_start), (small, small_start)) = (big.parts(), small.parts());
-    let (big, _read_big) = pointer(big, big_start, &stream)?;
-    let (small, _read_small) = pointer(small, small_start, &stream)?;
+    let ((big, _read_big), (small, _read_small)) = (big.pointer(&stream)?, small.pointer(&stream)?);
     let (sum, _written) = pointer_mut(sum, start, &stream)?;
-    // SAFETY: as in `correlate`.
+    // SAFETY: as in `convolve`.
     unsafe { conv::backward_weight(&stream, &geometry(g), options, big, small, sum, true) }
         .map_err(Error::wrap)
 }

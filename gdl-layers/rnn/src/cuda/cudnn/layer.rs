@@ -1,7 +1,5 @@
 use super::plans::plan;
 use crate::cpu::lock;
-use crate::cuda::lend;
-use candle_core::cuda_backend::cudarc::driver::{CudaStream, SyncOnDrop};
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Error, Layout, Result, Shape, Tensor, bail};
 use gdl_kernels::cuda::cudnn::rnn::{Backward, Cell, Forward, Parameters, RnnConfig};
 use gdl_kernels::cuda::{Input, empty, only_cuda, pointer, pointer_mut, tensor};
@@ -98,9 +96,9 @@ impl Layer {
             false => None,
         };
         {
-            let (x, _x) = read(x, &stream)?;
-            let (weights, _weights) = read(weights, &stream)?;
-            let (start, _start) = read(start, &stream)?;
+            let (x, _x) = x.pointer(&stream)?;
+            let (weights, _weights) = weights.pointer(&stream)?;
+            let (start, _start) = start.pointer(&stream)?;
             let (y, _y) = pointer_mut(&mut out, 0, &stream)?;
             let (packed, _packed) = pointer_mut(&mut packed, 0, &stream)?;
             let reserve = reserve.as_mut().map(|room| pointer_mut(room, 0, &stream)).transpose()?;
@@ -143,10 +141,10 @@ impl Layer {
             false => None,
         };
         {
-            let (x, _x) = read(x, &stream)?;
-            let (start, _start) = read(start, &stream)?;
-            let (y, _y) = read(out, &stream)?;
-            let (dy, _dy) = read(grad, &stream)?;
+            let (x, _x) = x.pointer(&stream)?;
+            let (start, _start) = start.pointer(&stream)?;
+            let (y, _y) = out.pointer(&stream)?;
+            let (dy, _dy) = grad.pointer(&stream)?;
             let (weights, _weights) = pointer(&kept.weights, 0, &stream)?;
             let (reserve, _reserve) = pointer_mut(&mut kept.reserve, 0, &stream)?;
             let (dx, _dx) = pointer_mut(&mut dx, 0, &stream)?;
@@ -187,12 +185,6 @@ impl Layer {
             tensor(d_start, like_start.shape()),
         ))
     }
-}
-
-/// The address of an input's first element.
-fn read<'a>(input: &'a Input<'_>, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
-    let (storage, start) = input.parts();
-    pointer(storage, start, stream)
 }
 
 impl CustomOp3 for Layer {
@@ -239,7 +231,7 @@ impl CustomOp3 for Layer {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let like = [x, weights, start];
         let (dx, d_weights, d_start) =
-            lend([x, weights, start, out, grad], |[x, weights, start, out, grad]| {
+            Input::of_all([x, weights, start, out, grad], |[x, weights, start, out, grad]| {
                 let taken = lock(&self.kept).take();
                 let kept = match taken {
                     Some(kept) => Some(kept),
