@@ -1,15 +1,13 @@
 //! Numbers about a step that come out of tensors.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 /// The means over batches of `K` scalars that each has given, in one transfer from an accelerator.
 pub(crate) fn means<const K: usize>(batches: &[[Tensor; K]]) -> Result<[f64; K]> {
     if batches.is_empty() {
         bail!("a training step needs at least one batch")
     }
-    let all = batches.as_flattened();
-    let values = Tensor::stack(all, 0)?.to_dtype(DType::F64)?;
-    let Ok(values) = values.to_vec1::<f64>() else { bail!("a loss is not a scalar") };
+    let values = gdl_kernels::read(batches.as_flattened())?;
     Ok(std::array::from_fn(|i| values.iter().skip(i).step_by(K).sum::<f64>() / batches.len() as f64))
 }
 

@@ -39,5 +39,5 @@ pub mod builtin;
 /// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
 #[cfg(feature = "cuda")]
 pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
-    vec![losses::tv::cuda::SOURCE]
+    vec![losses::tv::cuda::SOURCE, losses::mse::cuda::SOURCE]
 }

@@ -1,6 +1,7 @@
 use crate::tokens::Encoded;
 use crate::{Error, LanguageModel, Result, Tokens};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+use gdl_kernels::read_one;
 use serde::{Deserialize, Serialize};
 
 /// How well a model predicts a text.
@@ -60,7 +61,7 @@ pub(crate) fn evaluate(
         }
         let tensor = |ids| Tensor::from_vec(ids, (streams, t), device);
         let (loss, next) = model.loss(&tensor(inputs)?, &tensor(targets)?, state.as_ref(), false)?;
-        total += loss.to_dtype(DType::F64)?.to_scalar::<f64>()? * (streams * t) as f64;
+        total += read_one(&loss)? * (streams * t) as f64;
         state = Some(next.detach());
     }
     let tokens = streams * length;

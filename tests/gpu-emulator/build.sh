@@ -39,9 +39,9 @@ library() {
 compile() { "$CXX" "${flags[@]}" ${CUDNN_INCLUDE:+-I"$CUDNN_INCLUDE"} -c "src/$1.cpp" -o "build/$1.o"; }
 stubs() { missing "$2" "$3" "$4" > "build/$1.c"; gcc -w -fPIC -O1 -c "build/$1.c" -o "build/$1.o"; }
 
-for s in memory blocks driver compile nvrtc kernelc; do compile $s; done
+for s in count memory blocks driver compile nvrtc kernelc; do compile $s; done
 stubs missing_cuda cuda.h 'cu[A-Z]' 801
-library libcuda.so.1 build/{memory,blocks,driver,missing_cuda}.o
+library libcuda.so.1 build/{count,memory,blocks,driver,missing_cuda}.o
 stubs missing_nvrtc nvrtc.h nvrtc 6
 library libnvrtc.so.13 build/{compile,nvrtc,missing_nvrtc}.o
 "$CXX" -o lib/kernelc build/{kernelc,compile}.o -ldl

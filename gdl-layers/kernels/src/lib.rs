@@ -12,6 +12,7 @@ pub mod init;
 pub mod orthogonal;
 pub mod par;
 mod precision;
+mod read;
 mod recompute;
 mod reference;
 pub mod rng;
@@ -23,6 +24,7 @@ pub use device::has_kernel;
 pub use fnv::Fnv1a;
 pub use gradients::{Gradients, WeightGradient, weight_gradient};
 pub use precision::{cast_like, compute_dtype, in_compute_dtype, set_compute_dtype, to_compute_dtype};
+pub use read::{read, read_one};
 pub use recompute::{is_recomputing, recomputed};
 pub use reference::force_reference;
 

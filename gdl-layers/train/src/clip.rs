@@ -13,34 +13,26 @@ use candle_core::{Tensor, Var};
 /// # Source
 /// `torch.nn.utils.clip_grad_norm_` with `norm_type=2` and `error_if_nonfinite=True`.
 pub fn clip_grad_norm(vars: &[(String, Var)], grads: &mut GradStore, max_norm: f64) -> Result<f64> {
-    let (_, norm) = clip_grad_norm_reading(vars, grads, max_norm, None)?;
+    let (_, norm) = clip_grad_norm_of([], vars, grads, max_norm)?;
     Ok(norm)
 }
 
-/// [`clip_grad_norm`], and the value of the loss that the gradients are of: on a GPU, which has to be waited for, both are
-/// read at once. Where the loss is not finite nothing is scaled.
+/// [`clip_grad_norm`], and the values of some scalars, the loss that the gradients are of before all: on a GPU, which has to
+/// be waited for, all is read at once. Where one of them is not finite nothing is scaled.
 ///
 /// # Errors
-/// As [`clip_grad_norm`]; but a loss that is not finite is returned, with a norm of NaN, for the caller to name.
-pub fn clip_grad_norm_of(
-    loss: &Tensor,
+/// As [`clip_grad_norm`]; but values that are not finite are returned, with a norm of NaN, for the caller to name.
+pub fn clip_grad_norm_of<const N: usize>(
+    scalars: [&Tensor; N],
     vars: &[(String, Var)],
     grads: &mut GradStore,
     max_norm: f64,
-) -> Result<(f64, f64)> {
-    clip_grad_norm_reading(vars, grads, max_norm, Some(loss))
-}
-
-fn clip_grad_norm_reading(
-    vars: &[(String, Var)],
-    grads: &mut GradStore,
-    max_norm: f64,
-    loss: Option<&Tensor>,
-) -> Result<(f64, f64)> {
+) -> Result<([f64; N], f64)> {
     let named: Vec<_> = vars.iter().filter_map(|(name, var)| Some((name, grads.get(var)?))).collect();
-    let (loss, squares) = squares(named.iter().map(|(_, g)| *g), loss)?;
-    if !loss.is_finite() {
-        return Ok((loss, f64::NAN));
+    let (squares, read) = squares(named.iter().map(|(_, g)| *g), &scalars.map(Tensor::clone))?;
+    let values = std::array::from_fn(|i| read[i]);
+    if values.iter().any(|value| !value.is_finite()) {
+        return Ok((values, f64::NAN));
     }
     if let Some(((name, _), square)) = named.iter().zip(&squares).find(|(_, square)| !square.is_finite()) {
         return Err(Error::NotFinite { key: (*name).clone(), norm: square.sqrt() });
@@ -50,7 +42,7 @@ fn clip_grad_norm_reading(
     if factor < 1.0 {
         scale(vars, grads, |g| g * factor)?;
     }
-    Ok((loss, norm))
+    Ok((values, norm))
 }
 
 /// [`clip_grad_norm`] without knowing the norm: nothing is read, so that nothing waits for a GPU. Gradients that are not finite

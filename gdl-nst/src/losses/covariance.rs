@@ -1,4 +1,4 @@
-use super::{mean_and_covariance, relative_mse};
+use super::{mean_and_covariance, scale_of, scaled_mse};
 use candle_core::{Result, Tensor};
 
 /// How far mean and covariance of a layer's channels are from those of the style picture.
@@ -21,14 +21,15 @@ pub fn covariance_loss(
     places: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (m, c) = mean_and_covariance(features, places)?;
-    covariance_loss_of((&m, &c), mean, covariance)
+    let scales = (scale_of(mean)?, scale_of(covariance)?);
+    covariance_loss_of((&m, &c), (mean, covariance), scales)
 }
 
-/// [`covariance_loss`] of features with that mean and covariance.
+/// [`covariance_loss`] of features with that mean and covariance; with what the differences of either are multiplied.
 pub(crate) fn covariance_loss_of(
     (m, c): (&Tensor, &Tensor),
-    mean: &Tensor,
-    covariance: &Tensor,
+    (mean, covariance): (&Tensor, &Tensor),
+    (of_mean, of_covariance): (f64, f64),
 ) -> Result<Tensor> {
-    relative_mse(c, covariance)? + relative_mse(m, mean)?
+    scaled_mse(c, covariance, of_covariance)? + scaled_mse(m, mean, of_mean)?
 }

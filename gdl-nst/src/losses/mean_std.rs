@@ -26,16 +26,20 @@ pub fn mean_std_loss(
     places: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (m, v) = mean_and_variance(features, places)?;
-    mean_std_loss_of((&m, &v), mean, variance)
+    mean_std_loss_of((&m, &v), (mean, variance), energy_of(mean, variance)?)
 }
 
-/// [`mean_std_loss`] of features with that mean and variance.
+/// The mean square of features with that mean and variance.
+pub(crate) fn energy_of(mean: &Tensor, variance: &Tensor) -> Result<f64> {
+    value(&(mean.sqr()? + variance)?.mean_all()?)
+}
+
+/// [`mean_std_loss`] of features with that mean and variance; `energy` is the target's mean square.
 pub(crate) fn mean_std_loss_of(
     (m, v): (&Tensor, &Tensor),
-    mean: &Tensor,
-    variance: &Tensor,
+    (mean, variance): (&Tensor, &Tensor),
+    energy: f64,
 ) -> Result<Tensor> {
-    let energy = value(&(mean.sqr()? + variance)?.mean_all()?)?;
     let eps = 1e-6 * energy + f64::from(f32::MIN_POSITIVE);
     let deviation = |variance: &Tensor| (variance + eps)?.sqrt();
     let sum = ((m - mean)?.sqr()? + (deviation(v)? - deviation(variance)?)?.sqr()?)?;

@@ -4,6 +4,7 @@ mod gaussian;
 mod histogram;
 mod mean_std;
 mod moments;
+pub(crate) mod mse;
 mod normalised;
 mod roots;
 mod style;
@@ -19,29 +20,20 @@ pub use gaussian::{Gaussian, wasserstein_loss};
 pub(crate) use histogram::{AT_ONCE, histogram_scale, match_in_place};
 pub use histogram::{histogram_loss, quantiles};
 pub use mean_std::mean_std_loss;
-pub(crate) use mean_std::mean_std_loss_of;
+pub(crate) use mean_std::{energy_of, mean_std_loss_of};
 pub(crate) use moments::mean_and_variance;
 pub use moments::{mean_and_covariance, place_weighted};
+pub(crate) use mse::scaled_mse;
 pub use normalised::with_unit_gradient;
 pub use style::style_loss;
-pub(crate) use style::style_loss_of;
 pub use temporal::temporal_loss;
 pub use tv::{tv_l1_loss, tv_loss, tv_nine_point_loss};
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
+pub(crate) use gdl_kernels::read_one as value;
 
-/// `mean((x - target)^2) / mean(target^2)`: 0 when equal, 1 when `x` is 0 everywhere.
-fn relative_mse(x: &Tensor, target: &Tensor) -> Result<Tensor> {
-    scaled_mse(x, target, scale_of(target)?)
-}
-
-/// `scale * mean((x - target)^2)`.
-pub(crate) fn scaled_mse(x: &Tensor, target: &Tensor, scale: f64) -> Result<Tensor> {
-    (x - target)?.sqr()?.mean_all()? * scale
-}
-
-/// `1 / mean(yardstick^2)`.
-fn scale_of(yardstick: &Tensor) -> Result<f64> {
+/// `1 / mean(yardstick^2)`: what makes a mean square relative to it.
+pub(crate) fn scale_of(yardstick: &Tensor) -> Result<f64> {
     Ok(inverse_or_one(value(&yardstick.sqr()?.mean_all()?)?))
 }
 
@@ -52,8 +44,3 @@ pub(crate) fn inverse_or_one(energy: f64) -> f64 {
 
 /// A mean square below this is rounding: activations are of the order of 1.
 const NOTHING: f64 = 1e-20;
-
-/// The one element of a scalar.
-pub(crate) fn value(loss: &Tensor) -> Result<f64> {
-    loss.to_dtype(DType::F64)?.to_scalar()
-}

@@ -1,4 +1,4 @@
-use super::{place_weighted, relative_mse};
+use super::{place_weighted, scale_of, scaled_mse};
 use candle_core::{Result, Tensor};
 use gdl_vgg::gram_matrix;
 
@@ -20,10 +20,6 @@ use gdl_vgg::gram_matrix;
 /// Gatys, Ecker and Bethge 2016, equation 4, which divides by 4 C^2 (H W)^2 instead; Gatys et al. 2017, equation 7,
 /// for the guided one.
 pub fn style_loss(features: &Tensor, target: &Tensor, places: Option<&Tensor>) -> Result<Tensor> {
-    style_loss_of(&gram_matrix(&place_weighted(features, places)?)?, target)
-}
-
-/// [`style_loss`] of features with that Gram matrix.
-pub(crate) fn style_loss_of(gram: &Tensor, target: &Tensor) -> Result<Tensor> {
-    relative_mse(gram, target)
+    let gram = gram_matrix(&place_weighted(features, places)?)?;
+    scaled_mse(&gram, target, scale_of(target)?)
 }

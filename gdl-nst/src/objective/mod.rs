@@ -4,6 +4,7 @@ mod measured;
 mod network;
 mod previous;
 mod region;
+mod tally;
 mod target;
 mod targets;
 mod terms;
@@ -17,8 +18,8 @@ pub(crate) use targets::StyleTargets;
 pub use tiles::TileReport;
 pub(crate) use tiles::{Sight, Tile, Watch, grid};
 
-use crate::losses::{tv_l1_loss, tv_loss, tv_nine_point_loss, value, with_unit_gradient};
-use crate::{Error, LayerLoss, LossKind, LossWeights, Losses, NstConfig, Result, Style, TotalVariation};
+use crate::losses::{tv_l1_loss, tv_loss, tv_nine_point_loss, with_unit_gradient};
+use crate::{Error, LossWeights, Losses, NstConfig, Result, Style, TotalVariation};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use contents::Contents;
@@ -26,6 +27,7 @@ use gdl_vgg::{Preprocess, Tap, Vgg, VggWeights};
 use levels::levels;
 use network::{Network, at};
 use region::Region;
+use tally::Tally;
 use terms::Term;
 use tiles::Tiling;
 
@@ -54,7 +56,7 @@ pub struct Objective {
 
 /// The losses of a picture, and what to differentiate for the gradient.
 struct Sum {
-    losses: Losses,
+    tally: Tally,
     slope: Tensor,
     unit_gradients: bool,
 }
@@ -206,20 +208,30 @@ impl Objective {
     /// # Errors
     /// When the picture has another size than the content.
     pub fn losses(&self, image: &Tensor) -> candle_core::Result<(Losses, Tensor)> {
-        if let Some(tiles) = &self.tiles {
-            let (losses, grad) = self.in_tiles_of(tiles, image)?;
-            return Ok((losses, (image * grad)?.sum_all()?));
-        }
+        let (tally, slope) = match &self.tiles {
+            Some(tiles) => {
+                let (tally, grad) = self.in_tiles_of(tiles, image)?;
+                (tally, (image * grad)?.sum_all()?)
+            }
+            None => self.whole(image)?,
+        };
+        let (losses, _) = tally.read(&self.weights, &slope)?;
+        Ok((losses, slope))
+    }
+
+    /// [`Objective::losses`] without tiles.
+    fn whole(&self, image: &Tensor) -> candle_core::Result<(Tally, Tensor)> {
         let mut sum = Sum::new(self.unit_gradients, image)?;
         let images = self.levels_of(image)?;
         for (level, image) in images.iter().enumerate() {
             self.add_level(&mut sum, &self.terms(level, images.len()), image)?;
         }
         if self.weights.tv > 0.0 {
-            sum.losses.tv = sum.term(image, self.weights.tv, |x| self.tv.loss(x))?;
+            let tv = sum.term(image, self.weights.tv, |x| self.tv.loss(x))?;
+            sum.tally.tv(&tv);
         }
         self.add_temporal(&mut sum, image)?;
-        Ok((self.with_total(sum.losses), sum.slope))
+        Ok((sum.tally, sum.slope))
     }
 
     /// The losses of a picture and the gradient of the total with respect to it.
@@ -227,14 +239,30 @@ impl Objective {
     /// # Errors
     /// As [`Objective::losses`].
     pub fn gradients(&self, image: &Tensor) -> candle_core::Result<(Losses, GradStore)> {
-        if let Some(tiles) = &self.tiles {
-            let (losses, grad) = self.in_tiles_of(tiles, image)?;
-            let mut grads = GradStore::default();
-            grads.insert(image, grad);
-            return Ok((losses, grads));
-        }
-        let (losses, slope) = self.losses(image)?;
-        Ok((losses, slope.backward()?))
+        let (losses, grads, _) = self.sized_gradients(image)?;
+        Ok((losses, grads))
+    }
+
+    /// [`Objective::gradients`], and how large the gradient's elements are on average: all is waited for at once.
+    pub(crate) fn sized_gradients(&self, image: &Tensor) -> candle_core::Result<(Losses, GradStore, f64)> {
+        let (tally, grads) = match &self.tiles {
+            Some(tiles) => {
+                let (tally, grad) = self.in_tiles_of(tiles, image)?;
+                let mut grads = GradStore::default();
+                grads.insert(image, grad);
+                (tally, grads)
+            }
+            None => {
+                let (tally, slope) = self.whole(image)?;
+                (tally, slope.backward()?)
+            }
+        };
+        let size = match grads.get(image) {
+            Some(grad) => grad.abs()?.mean_all()?,
+            None => Tensor::zeros((), image.dtype(), image.device())?,
+        };
+        let (losses, size) = tally.read(&self.weights, &size)?;
+        Ok((losses, grads, size))
     }
 
     /// The sizes at which the picture is looked at.
@@ -247,16 +275,10 @@ impl Objective {
 
     fn add_temporal(&self, sum: &mut Sum, image: &Tensor) -> candle_core::Result<()> {
         if let Some(previous) = self.previous.as_ref().filter(|_| self.weights.temporal > 0.0) {
-            sum.losses.temporal = sum.term(image, self.weights.temporal, |x| previous.loss(x))?;
+            let temporal = sum.term(image, self.weights.temporal, |x| previous.loss(x))?;
+            sum.tally.temporal(&temporal);
         }
         Ok(())
-    }
-
-    fn with_total(&self, mut l: Losses) -> Losses {
-        let w = &self.weights;
-        l.total = w.content * l.content + w.style * l.style + w.histogram * l.histogram + w.tv * l.tv;
-        l.total += w.temporal * l.temporal;
-        l
     }
 
     /// Everything that is read from the network at one of the levels of the picture.
@@ -286,16 +308,16 @@ impl TotalVariation {
 impl Sum {
     fn new(unit_gradients: bool, image: &Tensor) -> candle_core::Result<Self> {
         let slope = Tensor::zeros((), image.dtype(), image.device())?;
-        Ok(Self { losses: Losses::default(), slope, unit_gradients })
+        Ok(Self { tally: Tally::default(), slope, unit_gradients })
     }
 
-    /// Adds a loss of `x` with a weight, and gives its value.
+    /// Adds a loss of `x` with a weight, and gives it.
     fn term(
         &mut self,
         x: &Tensor,
         weight: f64,
         loss: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
-    ) -> candle_core::Result<f64> {
+    ) -> candle_core::Result<Tensor> {
         let (loss, slope) = if self.unit_gradients {
             with_unit_gradient(x, weight, loss)?
         } else {
@@ -304,31 +326,12 @@ impl Sum {
             (loss, weighted)
         };
         self.slope = (&self.slope + slope)?;
-        value(&loss)
+        Ok(loss)
     }
 
     fn layer(&mut self, term: &Term<'_>, f: &Tensor) -> candle_core::Result<()> {
-        let value = self.term(f, term.weight * term.share, |f| term.loss(f))?;
-        self.losses.add(term, value);
+        let loss = self.term(f, term.weight * term.share, |f| term.loss(f))?;
+        self.tally.layer(term, [(1.0, loss)]);
         Ok(())
-    }
-}
-
-impl Losses {
-    /// Adds what a layer's loss comes to.
-    fn add(&mut self, term: &Term<'_>, value: f64) {
-        let sum = match term.kind() {
-            LossKind::Content => &mut self.content,
-            LossKind::Style => &mut self.style,
-            LossKind::Histogram => &mut self.histogram,
-        };
-        *sum += term.share * value;
-        self.layers.push(LayerLoss {
-            kind: term.kind(),
-            tap: term.layer.tap,
-            level: term.level,
-            share: term.share,
-            value,
-        });
     }
 }

@@ -1,17 +1,18 @@
 use crate::Statistics;
 use crate::losses::{
-    Gaussian, covariance_loss_of, mean_and_covariance, mean_and_variance, mean_std_loss_of, place_weighted,
-    style_loss_of, wasserstein_loss_of,
+    Gaussian, covariance_loss_of, energy_of, mean_and_covariance, mean_and_variance, mean_std_loss_of,
+    place_weighted, scale_of, scaled_mse, wasserstein_loss_of,
 };
 use candle_core::{Result, Tensor, bail};
 use gdl_vgg::gram_matrix;
 
-/// What the features at one tap are compared with.
+/// What the features at one tap are compared with, and the numbers that make the comparison relative: taken once, since a
+/// GPU has to be waited for to know them.
 #[derive(Debug, Clone)]
 pub(super) enum Target {
-    Gram(Tensor),
-    Covariance { mean: Tensor, covariance: Tensor },
-    MeanStd { mean: Tensor, variance: Tensor },
+    Gram { gram: Tensor, scale: f64 },
+    Covariance { mean: Tensor, covariance: Tensor, scales: (f64, f64) },
+    MeanStd { mean: Tensor, variance: Tensor, energy: f64 },
     Gaussian(Gaussian),
 }
 
@@ -50,14 +51,17 @@ impl Statistics {
     /// The target from the mixed parts.
     pub(super) fn target(self, parts: &[Tensor]) -> Result<Target> {
         Ok(match (self, parts) {
-            (Self::Gram, [gram]) => Target::Gram(gram.clone()),
-            (Self::Covariance, [mean, covariance]) => {
-                Target::Covariance { mean: mean.clone(), covariance: covariance.clone() }
-            }
+            (Self::Gram, [gram]) => Target::Gram { gram: gram.clone(), scale: scale_of(gram)? },
+            (Self::Covariance, [mean, covariance]) => Target::Covariance {
+                mean: mean.clone(),
+                covariance: covariance.clone(),
+                scales: (scale_of(mean)?, scale_of(covariance)?),
+            },
             // The mixture's own variance: that within the styles, and that between their means.
             (Self::MeanStd, [mean, square]) => {
                 let variance = (square - mean.sqr()?)?.relu()?;
-                Target::MeanStd { mean: mean.clone(), variance }
+                let energy = energy_of(mean, &variance)?;
+                Target::MeanStd { mean: mean.clone(), variance, energy }
             }
             (Self::Wasserstein, [mean, moment]) => {
                 let covariance = (moment - mean.matmul(&mean.t()?)?)?;
@@ -71,7 +75,7 @@ impl Statistics {
 impl Target {
     pub(super) fn statistics(&self) -> Statistics {
         match self {
-            Self::Gram(_) => Statistics::Gram,
+            Self::Gram { .. } => Statistics::Gram,
             Self::Covariance { .. } => Statistics::Covariance,
             Self::MeanStd { .. } => Statistics::MeanStd,
             Self::Gaussian(_) => Statistics::Wasserstein,
@@ -86,9 +90,13 @@ impl Target {
     /// The style loss of features that have these moments.
     pub(super) fn loss_of(&self, moments: &[Tensor]) -> Result<Tensor> {
         match (self, moments) {
-            (Self::Gram(target), [gram]) => style_loss_of(gram, target),
-            (Self::Covariance { mean, covariance }, [m, c]) => covariance_loss_of((m, c), mean, covariance),
-            (Self::MeanStd { mean, variance }, [m, v]) => mean_std_loss_of((m, v), mean, variance),
+            (Self::Gram { gram: target, scale }, [gram]) => scaled_mse(gram, target, *scale),
+            (Self::Covariance { mean, covariance, scales }, [m, c]) => {
+                covariance_loss_of((m, c), (mean, covariance), *scales)
+            }
+            (Self::MeanStd { mean, variance, energy }, [m, v]) => {
+                mean_std_loss_of((m, v), (mean, variance), *energy)
+            }
             (Self::Gaussian(gaussian), [m, c]) => wasserstein_loss_of((m, c), gaussian),
             _ => bail!("style transfer: a style loss of {} moments", moments.len()),
         }

@@ -139,8 +139,8 @@ impl Painter {
     fn step_adam(&mut self, objective: &Objective, step: usize, rate: f64) -> Result<(Losses, usize)> {
         let mut retries = 0;
         loop {
-            let (losses, grads) = objective.gradients(&self.image)?;
-            let Some(fault) = fault_of(&losses, grads.get(&self.image))? else {
+            let (losses, grads, size) = objective.sized_gradients(&self.image)?;
+            let Some(fault) = fault_of(&losses, size) else {
                 self.move_adam(grads, rate)?;
                 return Ok((losses, retries));
             };
@@ -181,8 +181,8 @@ impl Painter {
             let image = &self.image;
             let (mut first, mut fault) = (None, None);
             let done = lbfgs.step(|| {
-                let (losses, grads) = objective.gradients(image)?;
-                if let Some(found) = fault_of(&losses, grads.get(image))? {
+                let (losses, grads, size) = objective.sized_gradients(image)?;
+                if let Some(found) = fault_of(&losses, size) {
                     fault = Some(found);
                     candle_core::bail!("style transfer: a trial of L-BFGS is not finite")
                 }
@@ -249,8 +249,8 @@ fn lbfgs(config: &NstConfig, image: &Var) -> candle_core::Result<Lbfgs> {
     Lbfgs::new(variables(image), config)
 }
 
-/// The first thing that is not finite.
-fn fault_of(losses: &Losses, grad: Option<&Tensor>) -> candle_core::Result<Option<Fault>> {
+/// The first thing that is not finite; `size` is that of the gradient's elements.
+fn fault_of(losses: &Losses, size: f64) -> Option<Fault> {
     let named = [
         ("content loss", losses.content),
         ("style loss", losses.style),
@@ -258,13 +258,10 @@ fn fault_of(losses: &Losses, grad: Option<&Tensor>) -> candle_core::Result<Optio
         ("total variation", losses.tv),
         ("temporal loss", losses.temporal),
         ("total loss", losses.total),
+        ("gradient", size),
     ];
-    if let Some((what, value)) = named.into_iter().find(|(_, value)| !value.is_finite()) {
-        return Ok(Some(Fault { what, value }));
-    }
-    let Some(grad) = grad else { return Ok(None) };
-    let size = crate::losses::value(&grad.abs()?.mean_all()?)?;
-    Ok((!size.is_finite()).then_some(Fault { what: "gradient", value: size }))
+    let (what, value) = named.into_iter().find(|(_, value)| !value.is_finite())?;
+    Some(Fault { what, value })
 }
 
 impl Fault {

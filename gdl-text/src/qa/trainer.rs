@@ -3,7 +3,7 @@ use super::examples::{Batch, Examples};
 use super::{Kind, Losses, Model, Network, Question, Questions, TrainConfig, Vectors};
 use crate::eval::bits_per_char;
 use crate::seq2seq::codec::Codec;
-use crate::seq2seq::descent::{Descent, dropout_rng, scalar};
+use crate::seq2seq::descent::{Descent, dropout_rng};
 use crate::seq2seq::examples::Sides;
 use crate::seq2seq::pairs::held_back;
 use crate::seq2seq::trainer::fitted;
@@ -11,6 +11,7 @@ use crate::seq2seq::{PairsMark, TrainConfig as Course};
 use crate::{Error, EvalReport, Result, StepReport, Tokenizer};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use gdl_kernels::read_one;
 use gdl_seq2seq::{LossConfig, Seq2SeqConfig};
 use gdl_train::ParamStore;
 use std::collections::{BTreeSet, HashSet};
@@ -311,8 +312,8 @@ pub(super) fn likelihood(
         let forward = network.forward_t(&passages, &tags, &questions, false)?;
         let losses = network.losses(&forward, &passages, &tags, &questions, &LossConfig::default())?;
         let Losses { tags: of_tags, questions: of_questions } = &losses;
-        tag_loss += scalar(of_tags)? * passages.lengths().iter().sum::<usize>() as f64;
-        question_loss += scalar(of_questions)? * questions.tokens(model)? as f64;
+        tag_loss += read_one(of_tags)? * passages.lengths().iter().sum::<usize>() as f64;
+        question_loss += read_one(of_questions)? * questions.tokens(model)? as f64;
     }
     let (texts, tokens) = (&examples.texts, examples.texts.target_tokens());
     let loss = question_loss / tokens as f64;

@@ -9,7 +9,7 @@ use super::examples::Examples;
 use crate::eval::bits_per_char;
 use crate::trainer::{Judged, optimizer};
 use crate::{Error, Length, Result, StepReport};
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use gdl_train::{Optimizer, ParamStore, Rng, SharedRng, clip_grad_norm_of};
 
 /// A training on rows, whatever network it is of: the weights, what changes them, and how far it has come.
@@ -111,11 +111,11 @@ impl Descent {
         let epoch = self.epoch();
         let learning_rate = config.rate(self.step, epoch, self.total);
         let mut grads = loss.backward()?;
-        let (value, grad_norm) = clip_grad_norm_of(loss, &self.vars, &mut grads, config.clip)?;
-        if !value.is_finite() {
-            return Err(Error::Diverged { step: self.step + 1, loss: value });
+        let ([value, said], grad_norm) =
+            clip_grad_norm_of([loss, said], &self.vars, &mut grads, config.clip)?;
+        if let Some(loss) = [value, said].into_iter().find(|v| !v.is_finite()) {
+            return Err(Error::Diverged { step: self.step + 1, loss });
         }
-        let said = scalar(said)?;
         self.optimizer.set_learning_rate(learning_rate);
         self.optimizer.step(&grads)?;
         self.step += 1;
@@ -135,8 +135,4 @@ impl Descent {
     pub(crate) fn judge(&mut self, loss: f64) -> bool {
         self.judged.judge(self.step, loss)
     }
-}
-
-pub(crate) fn scalar(x: &Tensor) -> Result<f64> {
-    Ok(x.to_dtype(DType::F64)?.to_scalar::<f64>()?)
 }

@@ -1,5 +1,5 @@
 use super::codec::{BOS, Codec, EOS, PAD};
-use super::descent::{Descent, dropout_rng, scalar};
+use super::descent::{Descent, dropout_rng};
 use super::examples::{Examples, Sides};
 use super::pairs::held_back;
 use super::{Model, Pairs, PairsMark, TrainConfig};
@@ -7,6 +7,7 @@ use crate::eval::bits_per_char;
 use crate::{Error, EvalReport, Level, Result, StepReport, Tokenizer};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use gdl_kernels::read_one;
 use gdl_seq2seq::{LossConfig, Seq2Seq, Seq2SeqConfig};
 use gdl_train::ParamStore;
 
@@ -232,7 +233,7 @@ pub(crate) fn likelihood(model: &Seq2Seq, examples: &Examples, device: &Device) 
         let batch = examples.batch(&rows, model.config(), device)?;
         let decoded = model.forward_t(&batch.sources, &batch.targets, false)?;
         let loss = model.loss(&decoded, &batch.sources, &batch.targets, &LossConfig::default())?;
-        total += scalar(&loss)? * batch.targets.tokens(model.config())? as f64;
+        total += read_one(&loss)? * batch.targets.tokens(model.config())? as f64;
     }
     let tokens = examples.target_tokens();
     let loss = total / tokens as f64;

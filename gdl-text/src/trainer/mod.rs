@@ -235,7 +235,7 @@ impl Trainer {
         let (loss, output, state) = self.model.loss_and_output(&batch.inputs, &batch.targets, state, true)?;
         let learning_rate = self.config.rate(self.step, batch.epoch, self.total) * batch.share;
         let mut grads = regularisation::add(&loss, &output, &self.config)?.backward()?;
-        let (value, grad_norm) = clip_grad_norm_of(&loss, &self.vars, &mut grads, self.config.clip)?;
+        let ([value], grad_norm) = clip_grad_norm_of([&loss], &self.vars, &mut grads, self.config.clip)?;
         if !value.is_finite() {
             return Err(Error::Diverged { step: self.step + 1, loss: value });
         }

@@ -259,7 +259,7 @@ CUresult cuCtxSetLimit(CUlimit, size_t) { NEED_CONTEXT(); return CUDA_SUCCESS; }
 CUresult cuCtxGetCacheConfig(CUfunc_cache* c) { NEED_CONTEXT(); *c = CU_FUNC_CACHE_PREFER_NONE; return CUDA_SUCCESS; }
 CUresult cuCtxSetCacheConfig(CUfunc_cache) { NEED_CONTEXT(); return CUDA_SUCCESS; }
 CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) { *least = 0; *greatest = -5; return CUDA_SUCCESS; }
-CUresult cuCtxSynchronize() { NEED_CONTEXT(); emu::check_red_zones("cuCtxSynchronize"); return CUDA_SUCCESS; }
+CUresult cuCtxSynchronize() { NEED_CONTEXT(); emu::count("wait"); emu::check_red_zones("cuCtxSynchronize"); return CUDA_SUCCESS; }
 
 CUresult cuGetErrorName(CUresult e, const char** s) {
     switch (e) {
@@ -279,7 +279,7 @@ CUresult cuGetErrorString(CUresult e, const char** s) { return cuGetErrorName(e,
 CUresult cuStreamCreate(CUstream* s, unsigned flags) { NEED_CONTEXT(); *s = new CUstream_st{flags, 0}; return CUDA_SUCCESS; }
 CUresult cuStreamCreateWithPriority(CUstream* s, unsigned flags, int p) { NEED_CONTEXT(); *s = new CUstream_st{flags, p}; return CUDA_SUCCESS; }
 CUresult cuStreamDestroy_v2(CUstream s) { delete s; return CUDA_SUCCESS; }
-CUresult cuStreamSynchronize(CUstream) { NEED_CONTEXT(); emu::check_red_zones("cuStreamSynchronize"); return CUDA_SUCCESS; }
+CUresult cuStreamSynchronize(CUstream) { NEED_CONTEXT(); emu::count("wait"); emu::check_red_zones("cuStreamSynchronize"); return CUDA_SUCCESS; }
 CUresult cuStreamQuery(CUstream) { return CUDA_SUCCESS; }
 CUresult cuStreamWaitEvent(CUstream, CUevent, unsigned) { return CUDA_SUCCESS; }
 CUresult cuStreamIsCapturing(CUstream, CUstreamCaptureStatus* s) { *s = CU_STREAM_CAPTURE_STATUS_NONE; return CUDA_SUCCESS; }
@@ -289,7 +289,7 @@ CUresult cuEventCreate(CUevent* e, unsigned flags) { NEED_CONTEXT(); *e = new CU
 CUresult cuEventDestroy_v2(CUevent e) { delete e; return CUDA_SUCCESS; }
 CUresult cuEventRecord(CUevent e, CUstream) { e->recorded = now_ms(); return CUDA_SUCCESS; }
 CUresult cuEventQuery(CUevent) { return CUDA_SUCCESS; }
-CUresult cuEventSynchronize(CUevent) { return CUDA_SUCCESS; }
+CUresult cuEventSynchronize(CUevent) { emu::count("wait"); return CUDA_SUCCESS; }
 CUresult cuEventElapsedTime_v2(float* ms, CUevent a, CUevent b) {
     if ((a->flags | b->flags) & CU_EVENT_DISABLE_TIMING || a->recorded < 0 || b->recorded < 0) return CUDA_ERROR_INVALID_HANDLE;
     *ms = (float)(b->recorded - a->recorded);

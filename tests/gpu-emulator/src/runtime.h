@@ -15,6 +15,9 @@ namespace emu {
 // True where the environment variable is set to something else than "" and "0".
 bool setting(const char* name);
 
+// --- count.cpp: counts the calls of each kind, where GPU_EMULATOR_COUNT asks for it.
+void count(const std::string& name);
+
 // --- memory.cpp: device memory is host memory between two red zones.
 enum class Kind { Device, Host };
 // Memory of `bytes` bytes (0 is allowed), filled with NaN patterns.
@@ -40,7 +43,7 @@ constexpr size_t SHARED_ZONE = 1024;  // checked for writes, behind the dynamic 
 // Brackets the work of a call (copy, kernel, matrix product, ...) on the device: alone, and checked behind it.
 class DeviceWork {
   public:
-    explicit DeviceWork(std::string name) : name_(std::move(name)), guard_(device_lock()) {}
+    explicit DeviceWork(std::string name) : name_(std::move(name)), guard_(device_lock()) { count(name_); }
     ~DeviceWork() { check_red_zones(name_.c_str()); }
 
   private:

@@ -28,7 +28,18 @@ impl Mat {
     }
 }
 
-/// `c = a b`, or `c += a b`: (m, k) times (k, n).
+/// What becomes of a product.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Put {
+    /// It is written over what is there.
+    Over,
+    /// So many times it is written over what is there. In half precision it is scaled before it is rounded.
+    Scaled(f64),
+    /// It is added to what is there.
+    Onto,
+}
+
+/// `c = a b`, a multiple of it, or `c += a b`: (m, k) times (k, n).
 ///
 /// Sums are taken in f32, or f64 for f64; f32 factors are rounded to TF32 only where candle's
 /// `set_gemm_reduced_precision_f32` asks for it.
@@ -46,7 +57,7 @@ pub unsafe fn gemm(
     a: Mat,
     b: Mat,
     c: Mat,
-    add: bool,
+    put: Put,
 ) -> Result<()> {
     use sys::cublasComputeType_t as Compute;
     use sys::cudaDataType_t as Data;
@@ -71,9 +82,13 @@ pub unsafe fn gemm(
         true => sys::cublasOperation_t::CUBLAS_OP_T,
         false => sys::cublasOperation_t::CUBLAS_OP_N,
     };
-    let beta = if add { 1.0 } else { 0.0 };
-    let (single, double) = ([1f32, beta as f32], [1f64, beta]);
-    let [one, beta]: [*const c_void; 2] = match dtype {
+    let double = match put {
+        Put::Over => [1f64, 0.0],
+        Put::Scaled(factor) => [factor, 0.0],
+        Put::Onto => [1.0, 1.0],
+    };
+    let single = double.map(|v| v as f32);
+    let [alpha, beta]: [*const c_void; 2] = match dtype {
         DType::F64 => double.each_ref().map(|v| std::ptr::from_ref(v).cast()),
         _ => single.each_ref().map(|v| std::ptr::from_ref(v).cast()),
     };
@@ -88,7 +103,7 @@ pub unsafe fn gemm(
             int(n)?,
             int(m)?,
             int(k)?,
-            one,
+            alpha,
             b.at as *const c_void,
             kind,
             int(b.row)?,

@@ -12,7 +12,7 @@ pub(crate) use gru::gru;
 pub(crate) use lstm::lstm;
 
 use candle_core::{CudaStorage, Layout, Result, Tensor};
-use gdl_kernels::cuda::gemm::{Mat, gemm};
+use gdl_kernels::cuda::gemm::{Mat, Put, gemm};
 use gdl_kernels::cuda::{Input, empty, pointer, pointer_mut};
 
 /// Sizes of a sequence: rows N, steps T, features H, and gates times H.
@@ -54,7 +54,7 @@ fn forward_steps(
         let to = Mat::new(pointer_mut(&mut product, 0, &stream)?.0, gates);
         // SAFETY: the states before this step (N, H) lie in `start`, or in `states` T H elements apart; the product has its
         // own buffer, and the weights are (G H, H).
-        unsafe { gemm(device, dtype, (rows, gates, size), before, weights, to, false)? };
+        unsafe { gemm(device, dtype, (rows, gates, size), before, weights, to, Put::Over)? };
         kernel(step, &Input::new(&product, &layout)?, states)?;
     }
     Ok(())
@@ -80,7 +80,7 @@ fn backward_steps(
         let of_step = Mat::new(pointer(grads, step * gates, &stream)?.0, steps * gates);
         let to = Mat::new(pointer_mut(&mut passed, 0, &stream)?.0, size);
         // SAFETY: the gradient of this step (N, G H) lies in `grads` T G H elements apart; the result has its own buffer.
-        unsafe { gemm(device, dtype, (rows, size, gates), of_step, weights, to, false)? };
+        unsafe { gemm(device, dtype, (rows, size, gates), of_step, weights, to, Put::Over)? };
     }
     Ok(passed)
 }

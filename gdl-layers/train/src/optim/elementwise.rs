@@ -1,6 +1,7 @@
 //! Element-wise updates of variables in place: one parallel pass on the CPU, composed tensor operations elsewhere.
 
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Storage, Tensor, Var, bail};
+use gdl_kernels::{read, read_one};
 use std::cell::Cell;
 use std::ops::{Add, Div, Mul, Range, Sub};
 
@@ -225,10 +226,6 @@ fn on_cpu(a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64 + Sync) -> Result<
     })
 }
 
-fn scalar(t: Tensor) -> Result<f64> {
-    t.to_device(&candle_core::Device::Cpu)?.to_dtype(DType::F64)?.to_scalar()
-}
-
 /// For sums: a half-precision tensor is added up in f32.
 pub(crate) fn wide(t: &Tensor) -> Result<Tensor> {
     if t.dtype() == DType::F64 { Ok(t.clone()) } else { t.to_dtype(DType::F32) }
@@ -238,49 +235,35 @@ pub(crate) fn wide(t: &Tensor) -> Result<Tensor> {
 pub(crate) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
     match on_cpu(a, b, |x, y| x * y)? {
         Some(sum) => Ok(sum),
-        None => scalar((wide(a)? * wide(b)?)?.sum_all()?),
+        None => read_one(&(wide(a)? * wide(b)?)?.sum_all()?),
     }
 }
 
-/// The sum of squares of each tensor, and a scalar, 0 where there is none. However many lie on a device, it is waited for
-/// once.
+/// The sum of squares of each tensor, and the values of scalars. However many lie on a device, it is waited for once.
 pub(crate) fn squares<'a>(
     tensors: impl Iterator<Item = &'a Tensor>,
-    scalar: Option<&Tensor>,
-) -> Result<(f64, Vec<f64>)> {
+    scalars: &[Tensor],
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let mut waiting = scalars.to_vec();
     let mut sums = Vec::new();
-    let mut pending: Vec<(Option<usize>, Tensor)> = Vec::new();
-    if let Some(scalar) = scalar {
-        pending.push((None, wide(scalar)?));
-    }
     for t in tensors {
-        match on_cpu(t, t, |x, y| x * y)? {
-            Some(sum) => sums.push(sum),
-            None => {
-                pending.push((Some(sums.len()), wide(t)?.sqr()?.sum_all()?));
-                sums.push(f64::NAN);
-            }
+        let sum = on_cpu(t, t, |x, y| x * y)?;
+        if sum.is_none() {
+            waiting.push(wide(t)?.sqr()?.sum_all()?);
         }
+        sums.push(sum);
     }
-    let mut read = 0.0;
-    let (places, waiting): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
-    if !waiting.is_empty() {
-        let found = Tensor::stack(&waiting, 0)?.to_device(&candle_core::Device::Cpu)?;
-        for (place, value) in places.into_iter().zip(found.to_dtype(DType::F64)?.to_vec1::<f64>()?) {
-            match place {
-                Some(place) => sums[place] = value,
-                None => read = value,
-            }
-        }
-    }
-    Ok((read, sums))
+    let mut read = read(&waiting)?;
+    let mut others = read.split_off(scalars.len()).into_iter();
+    let sums = sums.into_iter().map(|sum| sum.or_else(|| others.next()).unwrap_or(f64::NAN));
+    Ok((sums.collect(), read))
 }
 
 /// The sum of the absolute values.
 pub(crate) fn abs_sum(a: &Tensor) -> Result<f64> {
     match on_cpu(a, a, |x, _| x.abs())? {
         Some(sum) => Ok(sum),
-        None => scalar(wide(a)?.abs()?.sum_all()?),
+        None => read_one(&wide(a)?.abs()?.sum_all()?),
     }
 }
 
@@ -291,7 +274,7 @@ pub(crate) fn abs_max(a: &Tensor) -> Result<f64> {
     }
     // A maximum may skip a NaN, a sum cannot.
     let sum = abs_sum(a)?;
-    if sum.is_nan() { Ok(sum) } else { scalar(a.abs()?.flatten_all()?.max(0)?) }
+    if sum.is_nan() { Ok(sum) } else { read_one(&a.abs()?.flatten_all()?.max(0)?) }
 }
 
 #[cfg(test)]

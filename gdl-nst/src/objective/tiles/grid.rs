@@ -53,6 +53,11 @@ fn cut(size: usize, side: usize, sight: Sight) -> Vec<Cut> {
 }
 
 impl Rect {
+    /// All of a map of height and width.
+    pub(super) fn whole(h: usize, w: usize) -> Self {
+        Self { rows: 0..h, columns: 0..w }
+    }
+
     pub(super) fn height(&self) -> usize {
         self.rows.len()
     }
@@ -69,7 +74,7 @@ impl Rect {
     pub(super) fn bands(&self, positions: usize) -> impl Iterator<Item = Self> + '_ {
         let step = (positions / self.width().max(1)).max(1);
         self.rows.clone().step_by(step).map(move |start| Self {
-            rows: start..(start + step).min(self.rows.end),
+            rows: start..start.saturating_add(step).min(self.rows.end),
             columns: self.columns.clone(),
         })
     }

@@ -14,7 +14,7 @@ pub(super) struct Merged {
     statistics: Statistics,
     /// Of the whole, by how much its positions count.
     share: f64,
-    /// As [`Statistics::moments`] has them; f64, on the CPU.
+    /// As [`Statistics::moments`] has them, those of a single part; of several in f64 (see [`wide`]).
     moments: Vec<Tensor>,
 }
 
@@ -26,15 +26,18 @@ impl Merged {
     /// Adds a part of a map of so many positions, and how much its positions count, in the mean of the whole map 1.
     pub(super) fn add(&mut self, f: &Tensor, places: Option<&Tensor>, positions: usize) -> Result<()> {
         let (_, _, h, w) = f.dims4()?;
-        let mean = places.map(|p| value(&p.mean_all()?)).transpose()?.unwrap_or(1.0);
+        let mean = match places {
+            // By how they are made; and to ask a GPU is to wait for it.
+            Some(places) if h * w < positions => value(&places.mean_all()?)?,
+            _ => 1.0,
+        };
         // A part where nothing counts; NaN is for the loss to tell.
         if mean <= 0.0 {
             return Ok(());
         }
         let places = places.map(|p| p / mean).transpose()?;
         let own = self.statistics.moments(f, places.as_ref())?;
-        let own = own.iter().map(|t| t.to_device(&Device::Cpu)?.to_dtype(DType::F64));
-        let (own, share) = (own.collect::<Result<Vec<_>>>()?, mean * (h * w) as f64 / positions as f64);
+        let share = mean * (h * w) as f64 / positions as f64;
         let both = self.share + share;
         self.moments = if self.share == 0.0 { own } else { self.joined(&own, share / both)? };
         self.share = both;
@@ -44,7 +47,8 @@ impl Merged {
     /// With another's, which are that part of both.
     fn joined(&self, other: &[Tensor], part: f64) -> Result<Vec<Tensor>> {
         let mix = |a: &Tensor, b: &Tensor| (a * (1.0 - part))? + (b * part)?;
-        match (self.moments.as_slice(), other) {
+        let wide = |all: &[Tensor]| all.iter().map(wide).collect::<Result<Vec<_>>>();
+        match (wide(&self.moments)?.as_slice(), wide(other)?.as_slice()) {
             ([a], [b]) => Ok(vec![mix(a, b)?]),
             ([mean, spread], [other_mean, other_spread]) => {
                 let off = (other_mean - mean)?;
@@ -66,4 +70,10 @@ impl Merged {
         }
         self.moments.iter().map(|t| t.to_dtype(dtype)?.to_device(device)).collect()
     }
+}
+
+/// In f64, on the CPU where the device has none.
+fn wide(t: &Tensor) -> Result<Tensor> {
+    let t = if t.device().is_metal() { t.to_device(&Device::Cpu)? } else { t.clone() };
+    t.to_dtype(DType::F64)
 }

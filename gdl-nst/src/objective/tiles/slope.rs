@@ -1,7 +1,7 @@
 use super::canvas::Canvas;
 use super::grid::Rect;
 use crate::Statistics;
-use crate::losses::value;
+use crate::losses::{scaled_mse, value};
 use crate::objective::target::Target;
 use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::{
@@ -20,7 +20,7 @@ pub(super) struct Affine {
 
 impl Affine {
     /// The style loss of a map of so many positions that has these moments, and its gradient with respect to the map.
-    pub(super) fn of(target: &Target, moments: &[Tensor], positions: usize) -> Result<(f64, Self)> {
+    pub(super) fn of(target: &Target, moments: &[Tensor], positions: usize) -> Result<(Tensor, Self)> {
         let leaves = moments.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
         let moments: Vec<Tensor> = leaves.iter().map(|leaf| leaf.as_tensor().clone()).collect();
         let loss = target.loss_of(&moments)?;
@@ -42,7 +42,7 @@ impl Affine {
             }
             (statistics, n) => bail!("style transfer: {n} moments for {statistics:?}"),
         };
-        Ok((value(&loss)?, own))
+        Ok((loss.detach(), own))
     }
 
     /// Times a number.
@@ -118,13 +118,14 @@ impl Slope {
         }
     }
 
-    /// `sum of places (f - target)^2`; nothing for what is no distance.
-    pub(super) fn distance(&self, f: &Tensor) -> Result<f64> {
-        let Self::Toward { target, places, .. } = self else { return Ok(0.0) };
-        let square = (f - target)?.sqr()?;
-        value(&match places {
-            Some(places) => square.broadcast_mul(places)?.sum_all()?,
-            None => square.sum_all()?,
+    /// `sum of places (f - target)^2`, a scalar; nothing for what is no distance.
+    pub(super) fn distance(&self, f: &Tensor) -> Result<Option<Tensor>> {
+        Ok(match self {
+            Self::Affine { .. } => None,
+            Self::Toward { target, places: None, .. } => Some(scaled_mse(f, target, f.elem_count() as f64)?),
+            Self::Toward { target, places: Some(places), .. } => {
+                Some((f - target)?.sqr()?.broadcast_mul(places)?.sum_all()?)
+            }
         })
     }
 }
@@ -138,7 +139,8 @@ pub(super) fn squared_norm(g: &Tensor) -> Result<f64> {
     Ok(value(&(g / largest)?.sqr()?.sum_all()?)? * largest * largest)
 }
 
-/// A scalar 0 whose gradient with respect to features is the sum of the slopes in a part of the map, and 0 elsewhere.
+/// A scalar 0 whose gradient with respect to features is the sum of the slopes in a part of the map, and 0 elsewhere. It is
+/// to be added to others and differentiated, nothing else: its own gradient counts as 1 and is not read.
 ///
 /// The slopes are computed when the backward pass comes to them, one tap at a time: they are as large as the features.
 pub(super) fn pulled(f: &Tensor, part: Rect, slopes: Vec<Slope>) -> Result<Tensor> {
@@ -176,21 +178,26 @@ impl CustomOp1 for Pull {
         zero(storage)
     }
 
-    fn bwd(&self, f: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn bwd(&self, f: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
         let (_, _, h, w) = f.dims4()?;
-        let (f, factor) = (f.detach(), value(grad)?);
+        let f = f.detach();
+        // In bands: what is computed on the way is several times as large as the features. A device has many times the
+        // memory bandwidth, and would wait for each small piece to be put on its way.
+        let band = if f.device().is_cpu() { BAND } else { usize::MAX };
+        if self.part == Rect::whole(h, w) && h * w <= band {
+            let sum = self.slopes.iter().map(|slope| slope.at(&f)).reduce(|sum, own| sum? + own?);
+            return sum.transpose();
+        }
         let sum = Canvas::new(&f, (h, w))?;
-        // In bands: what is computed on the way is several times as large as the features.
-        for band in self.part.bands(BAND) {
+        for band in self.part.bands(band) {
             let Some(own) = band.of(&f)? else { continue };
             for slope in &self.slopes {
-                let part = slope.part(&band.from(&self.part))?.scaled(factor)?;
-                sum.add(&band, &part.at(&own)?)?;
+                sum.add(&band, &slope.part(&band.from(&self.part))?.at(&own)?)?;
             }
         }
         Ok(Some(sum.finish()))
     }
 }
 
-/// Positions of a band.
+/// Positions of a band on the CPU.
 const BAND: usize = 1 << 15;

@@ -3,9 +3,9 @@ use super::gather::{Gather, Gathered};
 use super::grid::Tile;
 use super::slope::{Affine, Slope, pulled, squared_norm};
 use super::{Sweep, TileReport, Tiling, Traced, Watch};
-use crate::Losses;
-use crate::losses::{histogram_scale, match_in_place, value};
+use crate::losses::{histogram_scale, match_in_place};
 use crate::objective::network::{Features, at};
+use crate::objective::tally::Tally;
 use crate::objective::terms::{Term, What};
 use crate::objective::{Objective, Sum};
 use candle_core::{Result, Tensor, Var, bail};
@@ -18,8 +18,8 @@ struct Reader<'a> {
     course: Course,
     /// What the gradient is multiplied with.
     factor: f64,
-    /// The loss, as far as it is known.
-    value: f64,
+    /// The loss, as far as it is known: the sum of scalars, each times a number.
+    value: Vec<(f64, Tensor)>,
 }
 
 /// How a gradient with respect to features comes about.
@@ -55,7 +55,7 @@ impl Objective {
         &self,
         tiling: &Tiling,
         image: &Tensor,
-    ) -> Result<(Losses, Tensor)> {
+    ) -> Result<(Tally, Tensor)> {
         let image = Var::from_tensor(image)?;
         let mut sum = Sum::new(self.unit_gradients, &image)?;
         let images = self.levels_of(&image)?;
@@ -74,7 +74,7 @@ impl Objective {
             if terms.is_empty() {
                 continue;
             }
-            let grad = self.level_in_tiles(&mut sum.losses, terms, sweep, &mut count)?;
+            let grad = self.level_in_tiles(&mut sum.tally, terms, sweep, &mut count)?;
             if level == 0 {
                 first = Some(grad);
             } else {
@@ -84,8 +84,7 @@ impl Objective {
         self.add_temporal(&mut sum, &image)?;
         let rest = sum.slope.backward()?.remove(&image);
         drop((images, pictures));
-        let (tv, tv_grad) = self.tv_by_channel(&image.as_detached_tensor())?;
-        sum.losses.tv = tv;
+        let tv_grad = self.tv_by_channel(&mut sum.tally, &image.as_detached_tensor())?;
         let mut grad = first;
         for part in [rest, tv_grad].into_iter().flatten() {
             grad = Some(match grad {
@@ -94,28 +93,28 @@ impl Objective {
             });
         }
         let grad = grad.map_or_else(|| image.zeros_like(), Ok)?;
-        Ok((self.with_total(sum.losses), grad))
+        Ok((sum.tally, grad))
     }
 
-    /// The total variation and its part of the gradient. It is the mean of the channels' own, and one of them takes a
+    /// Adds the total variation, and gives its part of the gradient. It is the mean of the channels' own, and one of them takes a
     /// third of the memory.
-    fn tv_by_channel(&self, image: &Tensor) -> Result<(f64, Option<Tensor>)> {
+    fn tv_by_channel(&self, tally: &mut Tally, image: &Tensor) -> Result<Option<Tensor>> {
         if self.weights.tv <= 0.0 {
-            return Ok((0.0, None));
+            return Ok(None);
         }
         let (_, channels, _, _) = image.dims4()?;
-        let (mut loss, grad) = (0.0, image.zeros_like()?);
+        let grad = image.zeros_like()?;
         for channel in 0..channels {
             let leaf = Var::from_tensor(&image.narrow(1, channel, 1)?)?;
             let own = (self.tv.loss(&leaf)? / channels as f64)?;
-            loss += value(&own)?;
+            tally.tv(&own);
             if let Some(own) = own.backward()?.remove(&leaf) {
                 grad.slice_set(&own.contiguous()?, 1, channel)?;
             }
         }
         let norm = if self.unit_gradients { squared_norm(&grad)?.sqrt() } else { 1.0 };
         let factor = if norm > 0.0 { self.weights.tv / norm } else { 1.0 };
-        Ok((loss, Some((grad * factor)?)))
+        Ok(Some((grad * factor)?))
     }
 
     /// How often each tile is computed.
@@ -130,7 +129,7 @@ impl Objective {
     /// Adds the losses at one level of the picture, and gives the gradient with respect to it.
     fn level_in_tiles(
         &self,
-        losses: &mut Losses,
+        tally: &mut Tally,
         terms: Vec<Term<'_>>,
         mut sweep: Sweep<'_>,
         count: &mut Count<'_>,
@@ -159,7 +158,7 @@ impl Objective {
             }
             count.up();
         }
-        readers.iter().for_each(|reader| losses.add(&reader.term, reader.value));
+        readers.into_iter().for_each(|reader| tally.layer(&reader.term, reader.value));
         Ok(canvas.finish())
     }
 
@@ -218,7 +217,7 @@ fn tile_gradient(
         for reader in readers.iter_mut().filter(|r| r.term.layer.tap == *tap) {
             let slope = reader.slope(tile, content)?;
             if let (Course::Toward { scale, .. }, Some(own)) = (&reader.course, within.of(&f.detach())?) {
-                reader.value += scale * slope.distance(&own)?;
+                reader.value.extend(slope.distance(&own)?.map(|distance| (*scale, distance)));
             }
             slopes.push(slope.scaled(reader.factor)?);
         }
@@ -250,12 +249,12 @@ fn readers<'a>(terms: Vec<Term<'a>>, sweep: &Sweep<'_>, count: &mut Count<'_>) -
         let elements = (sweep.positions(tap) * sweep.network.vgg.config().widths[tap.block - 1]) as f64;
         let (value, course) = match term.what {
             What::Content(content) => {
-                (0.0, Course::Toward { map: content.map.clone(), scale: content.scale / elements })
+                (Vec::new(), Course::Toward { map: content.map.clone(), scale: content.scale / elements })
             }
             What::Style(target) => {
                 let Some(moments) = moments.next() else { bail!("style transfer: a sweep found no moments") };
-                let (value, affine) = Affine::of(target, &moments, sweep.positions(tap))?;
-                (value, Course::Affine(affine))
+                let (loss, affine) = Affine::of(target, &moments, sweep.positions(tap))?;
+                (vec![(1.0, loss)], Course::Affine(affine))
             }
             What::Histogram(target) => {
                 // The last that reads a map may have it.
@@ -267,7 +266,7 @@ fn readers<'a>(terms: Vec<Term<'a>>, sweep: &Sweep<'_>, count: &mut Count<'_>) -
                 };
                 let Some(map) = map else { bail!("style transfer: a sweep left out {tap}") };
                 match_in_place(&map, target, term.places)?;
-                (0.0, Course::Toward { map: Some(map), scale: histogram_scale(target)? / elements })
+                (Vec::new(), Course::Toward { map: Some(map), scale: histogram_scale(target)? / elements })
             }
         };
         readers.push(Reader { factor: term.weight * term.share, term, course, value });

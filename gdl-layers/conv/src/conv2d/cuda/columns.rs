@@ -3,7 +3,7 @@
 use super::COLUMNS;
 use crate::geometry::Geometry;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape};
-use gdl_kernels::cuda::gemm::{Mat, gemm};
+use gdl_kernels::cuda::gemm::{Mat, Put, gemm};
 use gdl_kernels::cuda::{Grid, Input, Param, empty, launch, pointer_mut};
 
 /// Elements of the buffer of columns.
@@ -119,7 +119,7 @@ pub(super) fn correlate(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &G
         columns.fill(x, s)?;
         columns.groups((weights, small), s, |device, (o, k), [w, columns, y]| {
             // SAFETY: the addresses are those of the storages above, with the sizes that the geometry gives them.
-            unsafe { gemm(device, dtype, (o, s.positions, k), w, columns, y, false) }
+            unsafe { gemm(device, dtype, (o, s.positions, k), w, columns, y, Put::Over) }
         })?;
     }
     Ok(())
@@ -133,7 +133,7 @@ pub(super) fn scatter(x: &Input<'_>, w: &Input<'_>, y: &mut CudaStorage, g: &Geo
     for s in columns.stretches() {
         columns.groups((weights, small), s, |device, (o, k), [w, columns, x]| {
             // SAFETY: as in `correlate`.
-            unsafe { gemm(device, dtype, (k, s.positions, o), w.t(), x, columns, false) }
+            unsafe { gemm(device, dtype, (k, s.positions, o), w.t(), x, columns, Put::Over) }
         })?;
         columns.add_to(y, s)?;
     }
@@ -154,7 +154,7 @@ pub(super) fn add_weight_gradient(
         columns.fill(big, s)?;
         columns.groups((sum, small), s, |device, (o, k), [sum, columns, small]| {
             // SAFETY: as in `correlate`.
-            unsafe { gemm(device, dtype, (o, k, s.positions), small, columns.t(), sum, true) }
+            unsafe { gemm(device, dtype, (o, k, s.positions), small, columns.t(), sum, Put::Onto) }
         })?;
     }
     Ok(())
