@@ -11,19 +11,8 @@ pub struct Case {
     variant: String,
     inputs: Vec<Vec<usize>>,
     differentiable: bool,
-    half: Half,
+    in_half: bool,
     run: Run,
-}
-
-/// What can be asked of half precision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Half {
-    /// The bound of a single operator.
-    Close,
-    /// Steps that take each other's rounded results: three times that.
-    Chained,
-    /// Nothing: a maximum falls on another pixel, a number underflows.
-    Apart,
 }
 
 /// How far a device is from the CPU in double precision.
@@ -55,7 +44,7 @@ impl Case {
             variant: variant.into(),
             inputs: inputs.iter().map(|shape| shape.to_vec()).collect(),
             differentiable: true,
-            half: Half::Close,
+            in_half: true,
             run: Box::new(run),
         }
     }
@@ -66,15 +55,10 @@ impl Case {
         self
     }
 
-    /// A chain of operators, whose roundings add up in half precision.
-    pub(crate) fn chained(mut self) -> Self {
-        self.half = Half::Chained;
-        self
-    }
-
-    /// Not to be compared in half precision, where its result jumps with the rounding.
+    /// Not to be compared in half precision, where its result jumps with the rounding: a maximum falls on another pixel, a
+    /// number underflows.
     pub(crate) fn not_in_half(mut self) -> Self {
-        self.half = Half::Apart;
+        self.in_half = false;
         self
     }
 
@@ -83,12 +67,10 @@ impl Case {
     /// f32 sums of some thousand terms are good to 1e-5 of the largest; half precision rounds each of its results to 2^-9
     /// (bf16) of itself.
     pub fn bound(&self, dtype: DType) -> Option<f64> {
-        match (dtype, self.half) {
-            (DType::F64, _) => Some(1e-9),
-            (DType::F32, _) => Some(1e-4),
-            (_, Half::Close) => Some(1e-2),
-            (_, Half::Chained) => Some(3e-2),
-            (_, Half::Apart) => None,
+        match dtype {
+            DType::F64 => Some(1e-9),
+            DType::F32 => Some(1e-4),
+            _ => self.in_half.then_some(1e-2),
         }
     }
 

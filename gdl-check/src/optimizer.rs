@@ -1,8 +1,8 @@
 use crate::Case;
 use candle_core::{Result, Tensor, Var};
 use gdl_train::{
-    Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig, clip_grad_norm,
-    clip_grad_norm_unread, clip_grad_value,
+    Adam, AdamConfig, Clipping, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig, clip_grad_norm,
+    clip_grad_value,
 };
 
 /// How an optimizer of named variables begins.
@@ -29,7 +29,6 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(Box::new(Adam::new(vars, AdamConfig { weight_decay: 0.1, ..AdamConfig::default() })?))
         }),
         // Its epsilon of 1e-8 is 0 in f16.
-        // Its epsilon of 1e-8 is 0 in f16.
         steps("rms_prop", "", |vars| Ok(Box::new(RmsProp::new(vars, RmsPropConfig::default())?)))
             .not_in_half(),
         steps("sgd", "momentum", |vars| {
@@ -42,13 +41,9 @@ pub(crate) fn cases() -> Vec<Case> {
             gradients(&vars, &grads)
         })
         .values_only(),
-        Case::new("clip_grad_norm_unread", "", &inputs, |t| {
-            let vars = vars(t)?;
-            let mut grads = loss(&vars, t, 1.0)?.backward()?;
-            clip_grad_norm_unread(&vars, &mut grads, 0.5).map_err(candle_core::Error::wrap)?;
-            gradients(&vars, &grads)
-        })
-        .values_only(),
+        braked("", &inputs, 1.0),
+        // Nothing changes.
+        braked("not finite", &inputs, f64::INFINITY),
         Case::new("clip_grad_value", "", &inputs, |t| {
             let vars = vars(t)?;
             let mut grads = loss(&vars, t, 1.0)?.backward()?;
@@ -57,6 +52,27 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .values_only(),
     ]
+}
+
+/// Steps that are clipped where they are taken, and the numbers that are read afterwards; the loss that decides is `factor` times
+/// a gradient's first element squared.
+fn braked(variant: &str, inputs: &[&[usize]], factor: f64) -> Case {
+    Case::new("clipping", variant, inputs, move |t| {
+        let vars = vars(t)?;
+        let mut adam = Adam::new(vars.clone(), AdamConfig::gan())?;
+        let decides = (t[3].detach().get(0)?.sqr()? * factor)?;
+        let mut numbers = Vec::new();
+        for step in 1..=3 {
+            let grads = loss(&vars, t, step as f64)?.backward()?;
+            let clipping = Clipping::new([&decides], &vars, &grads, 0.5).map_err(candle_core::Error::wrap)?;
+            adam.step_braked(&grads, clipping.brake())?;
+            let ([value], norm) = clipping.read().map_err(candle_core::Error::wrap)?;
+            numbers.extend([value, norm].map(|x| if x.is_finite() { x } else { -1.0 }));
+        }
+        let numbers = Tensor::new(numbers, t[0].device())?.to_dtype(t[0].dtype())?;
+        vars.iter().map(|(_, var)| var.copy()).chain([Ok(numbers)]).collect()
+    })
+    .values_only()
 }
 
 /// The first two tensors as parameters; the others are their gradients.

@@ -1,7 +1,7 @@
-//! Batches made ready while the step before them is computed.
+//! Batches made ready, on the device that they are for, while the step before them is computed.
 
 use crate::{Pairs, Result};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,7 +11,7 @@ const WAITING: usize = 1;
 
 type Batch = (Tensor, Tensor);
 
-/// A thread that reads and augments coming batches, in their order. A step of the training takes one or several.
+/// A thread that reads, augments and uploads coming batches, in their order. A step of the training takes one or several.
 ///
 /// Which pictures a batch has depends on its number alone, so nothing changes but when the work is done.
 #[derive(Debug, Default)]
@@ -29,13 +29,19 @@ struct Running {
 impl Ahead {
     /// The batch of the first of these steps, of `size` pictures each. The others are expected to be asked for one after
     /// another; where they are not, the thread begins anew.
-    pub(crate) fn batch<D>(&mut self, data: &Arc<D>, steps: Range<u64>, size: usize) -> Result<Batch>
+    pub(crate) fn batch<D>(
+        &mut self,
+        data: &Arc<D>,
+        steps: Range<u64>,
+        size: usize,
+        device: &Device,
+    ) -> Result<Batch>
     where
         D: Pairs + Send + Sync + 'static,
     {
         let step = steps.start;
         if self.running.as_ref().is_none_or(|running| running.next != step) {
-            self.running = start(data, steps, size);
+            self.running = start(data, steps, size, device);
         }
         // None where the system has no thread to give, or the thread has come to its end.
         let ready = self.running.as_ref().and_then(|running| running.batches.recv().ok());
@@ -50,31 +56,42 @@ impl Ahead {
             }
             _ => {
                 self.running = None;
-                load(&**data, step, size)
+                load(&**data, step, size, device)
             }
         }
     }
 }
 
-fn load(data: &impl Pairs, step: u64, size: usize) -> Result<Batch> {
-    data.batch(step * size as u64, size)
+fn load(data: &impl Pairs, step: u64, size: usize, device: &Device) -> Result<Batch> {
+    let (a, b) = data.batch(step * size as u64, size)?;
+    Ok((a.to_device(device)?, b.to_device(device)?))
 }
 
-fn start<D>(data: &Arc<D>, steps: Range<u64>, size: usize) -> Option<Running>
+fn start<D>(data: &Arc<D>, steps: Range<u64>, size: usize, device: &Device) -> Option<Running>
 where
     D: Pairs + Send + Sync + 'static,
 {
     let (sender, batches) = sync_channel(WAITING);
-    let (data, next) = (Arc::clone(data), steps.start);
-    let work = move || send(&*data, steps, size, &sender);
+    let (data, next, device) = (Arc::clone(data), steps.start, device.clone());
+    let work = move || send(&*data, steps, size, &device, &sender);
     // It ends by itself: with the last step, an error, or when nobody waits for it any more.
     std::thread::Builder::new().name("pictures".into()).spawn(work).ok()?;
     Some(Running { batches, next })
 }
 
-fn send(data: &impl Pairs, steps: Range<u64>, size: usize, batches: &SyncSender<Result<Batch>>) {
+fn send(
+    data: &impl Pairs,
+    steps: Range<u64>,
+    size: usize,
+    device: &Device,
+    batches: &SyncSender<Result<Batch>>,
+) {
     for step in steps {
-        let batch = load(data, step, size);
+        // Each thread may have a stream of its own (candle's `Device::new_cuda`): what is handed over must have arrived.
+        let batch = load(data, step, size, device).and_then(|batch| {
+            device.synchronize()?;
+            Ok(batch)
+        });
         let failed = batch.is_err();
         if batches.send(batch).is_err() || failed {
             return;
@@ -86,7 +103,6 @@ fn send(data: &impl Pairs, steps: Range<u64>, size: usize, batches: &SyncSender<
 mod tests {
     use super::*;
     use crate::Error;
-    use candle_core::Device;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::{Duration, Instant};
 
@@ -140,16 +156,20 @@ mod tests {
         let (data, mut ahead) = (Arc::new(Numbers::default()), Ahead::default());
         for step in [0, 1, 2, 0, 1, 3] {
             let first = 2.0 * step as f32;
-            assert_eq!(numbers(ahead.batch(&data, step..4, 2)), [first, first + 1.0], "step {step}");
+            assert_eq!(
+                numbers(ahead.batch(&data, step..4, 2, &Device::Cpu)),
+                [first, first + 1.0],
+                "step {step}"
+            );
         }
         // Past the end that was told, too.
-        assert_eq!(numbers(ahead.batch(&data, 10..10, 2)), [20.0, 21.0]);
+        assert_eq!(numbers(ahead.batch(&data, 10..10, 2, &Device::Cpu)), [20.0, 21.0]);
     }
 
     #[test]
     fn it_reads_ahead() {
         let (data, mut ahead) = (Arc::new(Numbers::default()), Ahead::default());
-        ahead.batch(&data, 0..5, 1).unwrap();
+        ahead.batch(&data, 0..5, 1, &Device::Cpu).unwrap();
         let since = Instant::now();
         while data.read.load(Ordering::SeqCst) < 3 {
             assert!(since.elapsed() < Duration::from_secs(60), "nothing was read ahead");
@@ -164,11 +184,13 @@ mod tests {
     fn an_error_comes_with_its_step() {
         let (data, mut ahead) = (Arc::new(Numbers::default()), Ahead::default());
         for step in 0..UNREADABLE {
-            assert_eq!(numbers(ahead.batch(&data, step..20, 1)), [step as f32]);
+            assert_eq!(numbers(ahead.batch(&data, step..20, 1, &Device::Cpu)), [step as f32]);
         }
         for _ in 0..2 {
-            assert!(ahead.batch(&data, UNREADABLE..20, 1).unwrap_err().to_string().contains("nine"));
+            assert!(
+                ahead.batch(&data, UNREADABLE..20, 1, &Device::Cpu).unwrap_err().to_string().contains("nine")
+            );
         }
-        assert_eq!(numbers(ahead.batch(&data, 10..20, 1)), [10.0]);
+        assert_eq!(numbers(ahead.batch(&data, 10..20, 1, &Device::Cpu)), [10.0]);
     }
 }

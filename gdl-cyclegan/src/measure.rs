@@ -7,8 +7,30 @@ pub(crate) fn means<const K: usize>(batches: &[[Tensor; K]]) -> Result<[f64; K]>
     if batches.is_empty() {
         bail!("a training step needs at least one batch")
     }
-    let values = gdl_kernels::read(batches.as_flattened())?;
+    let all = batches.as_flattened();
+    let values = gdl_kernels::read(all)?;
+    if values.len() != all.len() {
+        bail!("a loss is not a scalar")
+    }
     Ok(std::array::from_fn(|i| values.iter().skip(i).step_by(K).sum::<f64>() / batches.len() as f64))
+}
+
+/// The numbers of the first, then those of the second.
+pub(crate) fn join<const A: usize, const B: usize, const C: usize>(
+    first: [Tensor; A],
+    second: [Tensor; B],
+) -> [Tensor; C] {
+    const { assert!(A + B == C) };
+    std::array::from_fn(|i| if i < A { first[i].clone() } else { second[i - A].clone() })
+}
+
+/// The sum of scalars.
+pub(crate) fn sum<'a>(scalars: impl IntoIterator<Item = &'a Tensor>) -> Result<Tensor> {
+    let sum = scalars.into_iter().map(|t| Ok(t.detach())).reduce(|sum, own| sum? + own?);
+    match sum {
+        Some(sum) => sum,
+        None => bail!("a training step needs at least one batch"),
+    }
 }
 
 /// How much pictures vary: the largest standard deviation that a plane of them has. 0 where each is of one colour.

@@ -1,5 +1,5 @@
 use crate::judge::Judge;
-use crate::measure::{means, spread};
+use crate::measure::{join, means, spread, sum};
 use crate::method::{ConfigOf, Losses, Method};
 use crate::{
     CycleGanConfig, Generator, ImagePool, Result, RoundTrip, StepLosses, Translator, UnalignedData, Vital,
@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::ModuleT;
 use gdl_kernels::rng::{Rng, SharedRng};
 use gdl_train::report::Chart;
-use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
+use gdl_train::{Adam, Brake, Gradients, Optimizer, ParamStore};
 
 /// Two generators, two discriminators, and what trains them.
 ///
@@ -155,8 +155,8 @@ impl CycleGan {
     /// One step along the mean of the gradients of several batches, which need the memory of one: what a batch of them all
     /// would give, where nothing is computed over a batch (batch norm) and nothing drawn (dropout, the pools' choice).
     ///
-    /// Where a loss of the generators is not finite, nothing is stepped and the discriminators' losses are 0; where one of the
-    /// discriminators is not, they are not stepped.
+    /// Where a loss of the generators is not finite, nothing is stepped; where one of the discriminators is not, they are not
+    /// stepped. A GPU is waited for once, when all is on its way.
     ///
     /// # Errors
     /// As of [`train_step`](Self::train_step), and when there are no batches.
@@ -175,15 +175,13 @@ impl CycleGan {
             told.push(tell(&a_to_b, &b_to_a, a, b)?);
             fakes.push((a_to_b.fake, b_to_a.fake));
         }
-        let mut losses = self.told(means(&told)?);
-        if losses.not_finite().is_some() {
-            return Ok(losses);
-        }
-        self.optimizer_g.step_taking(&mut grads)?;
+        let of_generators = sum(told.iter().flat_map(|told| &told[..LOSSES]))?;
+        self.optimizer_g.step_taking_braked(&mut grads, &Brake::where_finite(&of_generators)?)?;
         drop(grads);
 
+        let pools = self.pools.clone();
         let mut grads = Gradients::default();
-        let mut told = Vec::new();
+        let mut judged = Vec::new();
         for ((a, b), (fake_b, fake_a)) in batches.iter().zip(&fakes) {
             let fake_b = self.pools[0].query(fake_b)?;
             let d_a = self.d_a.loss(b, &fake_b, &self.noise)?;
@@ -191,28 +189,30 @@ impl CycleGan {
             let fake_a = self.pools[1].query(fake_a)?;
             let d_b = self.d_b.loss(a, &fake_a, &self.noise)?;
             grads.backward(&(&d_b * share)?)?;
-            told.push([d_a.detach(), d_b.detach()]);
+            judged.push([d_a.detach(), d_b.detach()]);
         }
-        [losses.d_a, losses.d_b] = means(&told)?;
-        if losses.not_finite().is_none() {
-            self.optimizer_d.step_taking(&mut grads)?;
-        }
-        Ok(losses)
-    }
+        let all = sum(judged.as_flattened().iter().chain([&of_generators]))?;
+        self.optimizer_d.step_taking_braked(&mut grads, &Brake::where_finite(&all)?)?;
 
-    /// The generators' losses, and how they have painted, out of the means of what [`tell`] gives.
-    fn told(&mut self, [va, vb, ra, rb, ia, ib, fake_b, real_b, fake_a, real_a]: [f64; 10]) -> StepLosses {
+        let told: Vec<[Tensor; 12]> = told.into_iter().zip(judged).map(|(g, d)| join(g, d)).collect();
+        let [va, vb, ra, rb, ia, ib, fake_b, real_b, fake_a, real_a, d_a, d_b] = means(&told)?;
         self.painted =
             [Vital::Painted { fake: fake_b, real: real_b }, Vital::Painted { fake: fake_a, real: real_a }];
-        StepLosses {
+        let losses = StepLosses {
             validity_a: va,
             validity_b: vb,
             reconstruction_a: ra,
             reconstruction_b: rb,
             identity_a: ia,
             identity_b: ib,
-            ..StepLosses::default()
+            d_a,
+            d_b,
+        };
+        if losses.not_finite().is_some() {
+            // Such pictures would be shown to the discriminators again.
+            self.pools = pools;
         }
+        Ok(losses)
     }
 
     /// What the generators minimise, as far as it comes from the pictures `x` of one domain.
@@ -356,6 +356,9 @@ impl Method for CycleGan {
 
 /// The pools' names in a checkpoint.
 const POOLS: [&str; 2] = ["pool_B", "pool_A"];
+
+/// How many of what [`tell`] gives are losses; they come first.
+const LOSSES: usize = 6;
 
 /// The generators' losses of one batch, and how much its translations and pictures vary.
 fn tell(a_to_b: &Direction, b_to_a: &Direction, a: &Tensor, b: &Tensor) -> candle_core::Result<[Tensor; 10]> {

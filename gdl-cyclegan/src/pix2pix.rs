@@ -1,5 +1,5 @@
 use crate::judge::Judge;
-use crate::measure::{means, spread};
+use crate::measure::{join, means, spread, sum};
 use crate::method::{ConfigOf, Losses, Method};
 use crate::round_trip::to_picture;
 use crate::{AlignedData, Generator, ImagePool, Pix2PixConfig, Result, Translator, Vital};
@@ -8,7 +8,7 @@ use candle_nn::ModuleT;
 use gdl_kernels::recomputed;
 use gdl_kernels::rng::{Rng, SharedRng};
 use gdl_train::report::Chart;
-use gdl_train::{Adam, Gradients, Optimizer, ParamStore};
+use gdl_train::{Adam, Brake, Gradients, Optimizer, ParamStore};
 use serde::{Deserialize, Serialize};
 
 /// A generator that learns from pairs, the discriminator that judges it, and what trains them.
@@ -133,13 +133,14 @@ impl Pix2Pix {
     /// They need the memory of one. As the generator learns from the discriminator of after its step, and so comes last,
     /// with more batches than one its translations are computed twice, instead of everything in them being kept.
     ///
-    /// Where a loss of the discriminator is not finite, nothing is stepped and the generator's losses are 0; where one of the
-    /// generator is not, it is not stepped.
+    /// Where a loss of the discriminator is not finite, nothing is stepped; where one of the generator is not, it is not stepped.
+    /// A GPU is waited for once, when all is on its way.
     ///
     /// # Errors
     /// As of [`train_step`](Self::train_step), and when there are no batches.
     pub fn train_step_on(&mut self, batches: &[(Tensor, Tensor)]) -> candle_core::Result<Pix2PixLosses> {
         let share = 1.0 / batches.len() as f64;
+        let pool = self.pool.clone();
         let mut grads = Gradients::default();
         let (mut fakes, mut told) = (Vec::new(), Vec::new());
         for (a, b) in batches {
@@ -156,26 +157,28 @@ impl Pix2Pix {
             told.push([d_real.detach(), d_fake.detach(), spread(&fake.detach())?, spread(b)?]);
             fakes.push(fake);
         }
-        let [d_real, d_fake, painted, real] = means(&told)?;
-        self.painted = Vital::Painted { fake: painted, real };
-        let mut losses = Pix2PixLosses { d_real, d_fake, ..Pix2PixLosses::default() };
-        if losses.not_finite().is_some() {
-            return Ok(losses);
-        }
-        self.optimizer_d.step_taking(&mut grads)?;
+        let of_discriminator = sum(told.iter().flat_map(|told| &told[..2]))?;
+        self.optimizer_d.step_taking_braked(&mut grads, &Brake::where_finite(&of_discriminator)?)?;
         drop(grads);
 
         let mut grads = Gradients::default();
-        let mut told = Vec::new();
+        let mut painted = Vec::new();
         for ((a, b), fake) in batches.iter().zip(fakes) {
             let validity = self.judge.validity(&Tensor::cat(&[a, &fake], 1)?)?;
             let l1 = ((&fake - b)?.abs()?.mean_all()? * self.config.lambda_l1)?;
             grads.backward(&((&validity + &l1)? * share)?)?;
-            told.push([validity.detach(), l1.detach()]);
+            painted.push([validity.detach(), l1.detach()]);
         }
-        [losses.validity, losses.l1] = means(&told)?;
-        if losses.not_finite().is_none() {
-            self.optimizer_g.step_taking(&mut grads)?;
+        let all = sum(painted.as_flattened().iter().chain([&of_discriminator]))?;
+        self.optimizer_g.step_taking_braked(&mut grads, &Brake::where_finite(&all)?)?;
+
+        let told: Vec<[Tensor; 6]> = told.into_iter().zip(painted).map(|(d, g)| join(d, g)).collect();
+        let [d_real, d_fake, fake, real, validity, l1] = means(&told)?;
+        self.painted = Vital::Painted { fake, real };
+        let losses = Pix2PixLosses { d_real, d_fake, validity, l1 };
+        if losses.not_finite().is_some() {
+            // Such pictures would be shown to the discriminator again.
+            self.pool = pool;
         }
         Ok(losses)
     }

@@ -64,6 +64,7 @@ pub(crate) fn evaluate(
     let scored = tokens.len() - 1;
     let mut memory = Memory { cache, features: VecDeque::new(), followed_by: VecDeque::new() };
     let (mut total, mut state) = (0.0, None);
+    let wide = |t: &Tensor| t.to_device(&Device::Cpu)?.to_dtype(DType::F64);
     for start in (0..scored).step_by(SEQ) {
         let t = SEQ.min(scored - start);
         let ids = tokens.read(start..start + t + 1)?;
@@ -71,10 +72,10 @@ pub(crate) fn evaluate(
         let inputs = Tensor::new(&ids[..t], device)?.unsqueeze(0)?;
         let (features, next) = model.features(&inputs, state.as_ref())?;
         state = Some(next.detach());
-        let scores = log_softmax(&model.scores(&features)?.to_dtype(DType::F64)?, D::Minus1)?.squeeze(0)?;
-        let column = Tensor::new(targets, device)?.unsqueeze(1)?;
+        let scores = log_softmax(&wide(&model.scores(&features)?)?, D::Minus1)?.squeeze(0)?;
+        let column = Tensor::new(targets, &Device::Cpu)?.unsqueeze(1)?;
         let by_model: Vec<f64> = scores.gather(&column, 1)?.squeeze(1)?.to_vec1()?;
-        let features: Vec<Vec<f64>> = features.squeeze(0)?.to_dtype(DType::F64)?.to_vec2()?;
+        let features: Vec<Vec<f64>> = wide(&features.squeeze(0)?)?.to_vec2()?;
         for ((h, &target), log_p) in features.into_iter().zip(targets).zip(by_model) {
             total -= match memory.probability(&h, target) {
                 Some(p) => ((1.0 - cache.lambda) * log_p.exp() + cache.lambda * p).ln(),

@@ -36,7 +36,7 @@ impl Features {
     /// When it is no matrix.
     pub fn from_tensor(rows: &Tensor) -> candle_core::Result<Self> {
         let (_, dim) = rows.dims2()?;
-        Ok(Self { rows: rows.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?, dim })
+        Ok(Self { rows: gdl_kernels::read(std::slice::from_ref(rows))?, dim })
     }
 
     /// Adds those of one more picture.

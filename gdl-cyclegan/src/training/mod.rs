@@ -236,10 +236,7 @@ impl<M: Method> Training<M> {
         let each = self.config.accumulate as u64;
         let end = self.total_steps() * each;
         (self.step * each..(self.step + 1) * each)
-            .map(|number| {
-                let (a, b) = self.ahead.batch(&self.data, number..end, self.config.batch)?;
-                Ok((a.to_device(&self.device)?, b.to_device(&self.device)?))
-            })
+            .map(|number| self.ahead.batch(&self.data, number..end, self.config.batch, &self.device))
             .collect()
     }
 

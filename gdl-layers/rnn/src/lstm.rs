@@ -5,6 +5,7 @@ use crate::rows::SequenceInput;
 use crate::stack::{Norms, Stack, Weights, lend};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use gdl_kernels::numbers;
 use gdl_kernels::rng::SharedRng;
 
 /// The state of an [`Lstm`] between two calls.
@@ -199,7 +200,7 @@ impl Lstm {
     fn forget_bias(&self, like: &Tensor) -> Result<Tensor> {
         let h = self.config.hidden_size;
         let values = [vec![0f64; h], vec![self.config.forget_bias; h], vec![0.; 2 * h]].concat();
-        Tensor::new(values, like.device())?.to_dtype(like.dtype())
+        numbers(values, 4 * h, like.dtype(), like.device())
     }
 
     fn run(
@@ -266,11 +267,11 @@ impl Lstm {
         let (n, t, _) = input.dims()?;
         let (dtype, device) = (input.dtype(), input.tensor().device());
         if !train {
-            return Tensor::full(probability, (n, t, features), device)?.to_dtype(dtype);
+            return numbers(vec![probability; n * t * features], (n, t, features), dtype, device);
         }
         let rng = self.stack.rng(name, probability)?;
-        let kept = rng.rand((n, t, features), 0., 1., DType::F64, device)?.lt(probability)?;
-        kept.to_dtype(dtype)
+        let kept = rng.rand((n, t, features), 0., 1., DType::F64, &Device::Cpu)?.lt(probability)?;
+        kept.to_dtype(dtype)?.to_device(device)
     }
 }
 

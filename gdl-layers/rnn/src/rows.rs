@@ -145,9 +145,10 @@ impl SequenceInput<'_> {
     }
 }
 
-/// What the shapes of an operator's arguments have to be.
+/// What the shapes and types of an operator's arguments have to be.
 pub(crate) struct Expected {
     pub(crate) op: &'static str,
+    pub(crate) dtype: DType,
     pub(crate) n: usize,
     pub(crate) t: usize,
     pub(crate) gates: usize,
@@ -172,6 +173,10 @@ impl Expected {
     pub(crate) fn shape(&self, name: &str, tensor: &Tensor, want: &[usize]) -> Result<()> {
         if tensor.dims() != want {
             bail!("{}: expected {name} of shape {want:?}, got {:?}", self.op, tensor.shape())
+        }
+        if tensor.dtype() != self.dtype {
+            let [want, got] = [self.dtype, tensor.dtype()].map(|dtype| dtype.as_str());
+            bail!("{}: expected {name} of {want} as the input is, got {got}", self.op)
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 use crate::config::Seq2SeqConfig;
 use candle_core::{DType, Device, Result, Tensor, bail};
+use std::sync::Arc;
 
 /// Source rows of a batch, padded at their end to the longest.
 #[derive(Debug, Clone)]
@@ -149,8 +150,23 @@ impl Sources {
 /// Target rows of a batch, as the decoder reads them and as it is to continue them.
 #[derive(Debug, Clone)]
 pub struct Targets {
-    pub(crate) inputs: Tensor,
-    pub(crate) labels: Tensor,
+    pub(crate) inputs: Ids,
+    pub(crate) labels: Ids,
+}
+
+/// Token ids (N, T), padded: on the device, and as they came. To read them back a GPU would have to be waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids {
+    pub(crate) tensor: Tensor,
+    pub(crate) rows: Arc<Vec<Vec<u32>>>,
+}
+
+impl Ids {
+    /// Rows of one length.
+    pub(crate) fn new(rows: Vec<Vec<u32>>, device: &Device) -> Result<Self> {
+        let shape = (rows.len(), rows.first().map_or(0, Vec::len));
+        Ok(Self { tensor: Tensor::from_vec(rows.concat(), shape, device)?, rows: Arc::new(rows) })
+    }
 }
 
 impl Targets {
@@ -197,27 +213,23 @@ impl Targets {
         let inputs =
             rows.iter().map(|row| [config.bos].into_iter().chain(row.as_ref().iter().map(known)).collect());
         let labels = rows.iter().map(|row| [row.as_ref(), &[config.eos]].concat());
-        Ok(Self { inputs: pad(inputs, config.pad, device)?, labels: pad(labels, config.pad, device)? })
+        let ids = |rows| Ids::new(rows, device);
+        Ok(Self { inputs: ids(padded(inputs, config.pad))?, labels: ids(padded(labels, config.pad))? })
     }
 
     /// What the decoder reads (N, T).
     pub fn inputs(&self) -> &Tensor {
-        &self.inputs
+        &self.inputs.tensor
     }
 
     /// What it is to say (N, T).
     pub fn labels(&self) -> &Tensor {
-        &self.labels
+        &self.labels.tensor
     }
 
     /// Labels that count.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be read from the device.
-    pub fn tokens(&self, config: &Seq2SeqConfig) -> Result<usize> {
-        let labels = self.labels.flatten_all()?.to_vec1::<u32>()?;
-        Ok(labels.into_iter().filter(|&label| label != config.pad).count())
+    pub fn tokens(&self, config: &Seq2SeqConfig) -> usize {
+        self.labels.rows.iter().flatten().filter(|&&label| label != config.pad).count()
     }
 }
 
@@ -243,10 +255,13 @@ fn check<R: AsRef<[u32]>>(side: &str, rows: &[R], vocab: impl Fn(usize) -> usize
     Ok(())
 }
 
-fn pad(rows: impl Iterator<Item = Vec<u32>>, pad: u32, device: &Device) -> Result<Tensor> {
+fn padded(rows: impl Iterator<Item = Vec<u32>>, pad: u32) -> Vec<Vec<u32>> {
     let mut rows: Vec<_> = rows.collect();
     let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
     rows.iter_mut().for_each(|row| row.resize(longest, pad));
-    let n = rows.len();
-    Tensor::from_vec(rows.concat(), (n, longest), device)
+    rows
+}
+
+fn pad(rows: impl Iterator<Item = Vec<u32>>, pad: u32, device: &Device) -> Result<Tensor> {
+    Ok(Ids::new(padded(rows, pad), device)?.tensor)
 }

@@ -119,14 +119,14 @@ impl Seq2Seq {
     ///
     /// When sources and targets are not the same number of rows, those of [`encode`](Self::encode).
     pub fn forward_t(&self, sources: &Sources, targets: &Targets, train: bool) -> Result<Decoded> {
-        same_rows(sources.lengths.len(), targets.inputs.dim(0)?)?;
+        same_rows(sources.lengths.len(), targets.inputs.rows.len())?;
         let encoded = self.encode(sources, train)?;
         let memory = self.decoder.remember(&encoded, sources)?;
         let carried = self.decoder.start(&encoded.state, memory.as_ref(), self.config.coverage)?;
         if self.config.is_stepwise() {
-            return Ok(self.decoder.stepwise(&targets.inputs, carried, memory.as_ref(), train)?.0);
+            return Ok(self.decoder.stepwise(&targets.inputs.tensor, carried, memory.as_ref(), train)?.0);
         }
-        self.decoder.whole(&targets.inputs, &carried, memory.as_ref(), train)
+        self.decoder.whole(&targets.inputs.tensor, &carried, memory.as_ref(), train)
     }
 
     /// The logits (N, T, `target_vocab`) of the vocabulary.
@@ -155,7 +155,7 @@ impl Seq2Seq {
     ) -> Result<Tensor> {
         let LossConfig { label_smoothing, coverage: weight } = *config;
         let (pad, labels) = (self.config.pad, &targets.labels);
-        let count = targets.tokens(&self.config)?;
+        let count = targets.tokens(&self.config);
         let loss = match (self.copies(sources)?, &decoded.attention, &decoded.generate) {
             (Some(copies), Some(attention), Some(choice)) => {
                 if count == 0 {
@@ -166,7 +166,7 @@ impl Seq2Seq {
                     &logits,
                     attention,
                     choice,
-                    labels,
+                    &labels.rows,
                     copies,
                     &self.config,
                     label_smoothing,
@@ -175,7 +175,7 @@ impl Seq2Seq {
             }
             _ => {
                 let config = CrossEntropy { ignore_index: Some(pad), label_smoothing };
-                linear_cross_entropy(&decoded.output, self.decoder.output(), labels, &config)?
+                linear_cross_entropy(&decoded.output, self.decoder.output(), &labels.tensor, &config)?
             }
         };
         if weight == 0. {
@@ -184,7 +184,7 @@ impl Seq2Seq {
         let Some(attention) = &decoded.attention else {
             bail!("Seq2Seq: a loss for coverage needs attention")
         };
-        let counts = labels.ne(pad)?.to_dtype(attention.dtype())?;
+        let counts = labels.tensor.ne(pad)?.to_dtype(attention.dtype())?;
         loss + (coverage(attention, &counts)? * (weight / count as f64))?
     }
 

@@ -3,7 +3,7 @@ use crate::config::Seq2SeqConfig;
 use candle_core::{D, Device, Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use candle_nn::ops::{sigmoid, softmax};
-use gdl_kernels::softplus;
+use gdl_kernels::{numbers, softplus};
 use gdl_rnn::{CrossEntropy, Linear, linear, token_losses};
 
 /// Chooses between a word of the vocabulary and one of the source.
@@ -39,14 +39,14 @@ pub(crate) fn probabilities(
     vocabulary.scatter_add(places, &copied, 1)
 }
 
-/// -log p (N, T) of the labels, 0 where they are pad, under the mixture of vocabulary and source.
+/// -log p (N, T) of the labels `rows`, 0 where they are pad, under the mixture of vocabulary and source.
 ///
 /// In logarithms throughout: either side may be as good as impossible.
 pub(crate) fn losses(
     logits: &Tensor,
     attention: &Tensor,
     choice: &Tensor,
-    labels: &Tensor,
+    rows: &[Vec<u32>],
     copies: &Copies,
     config: &Seq2SeqConfig,
     label_smoothing: f64,
@@ -58,7 +58,6 @@ pub(crate) fn losses(
     let (n, t, s) = attention.dims3()?;
     let (dtype, device) = (logits.dtype(), logits.device());
     let vocab = config.target_vocab;
-    let rows = labels.to_vec2::<u32>()?;
     // What the vocabulary does not have is left out of its loss.
     let in_vocab = |label: u32| if (label as usize) < vocab { label } else { config.pad };
     let known: Vec<u32> = rows.iter().flatten().map(|&label| in_vocab(label)).collect();
@@ -68,7 +67,7 @@ pub(crate) fn losses(
         labels.iter().flat_map(move |label| (0..s).map(move |k| u8::from(places.get(k) == Some(label))))
     });
     let fits = Tensor::from_iter(fits.collect::<Vec<_>>(), device)?.to_dtype(dtype)?.reshape((n, t, s))?;
-    let column = |values: Vec<f64>| Tensor::from_vec(values, (n, t), device)?.to_dtype(dtype);
+    let column = |values: Vec<f64>| numbers(values, (n, t), dtype, device);
 
     let known = Tensor::from_vec(known, (n, t), device)?;
     let smoothed = CrossEntropy { ignore_index: Some(config.pad), label_smoothing };

@@ -1,7 +1,7 @@
-use crate::batch::{Sources, Targets};
+use crate::batch::{Ids, Sources, Targets};
 use crate::model::Seq2Seq;
 use crate::pointer::{places, probabilities};
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::softmax;
 use gdl_kernels::rng::SharedRng;
 
@@ -26,8 +26,8 @@ impl Seq2Seq {
         probability: f64,
         rng: &SharedRng,
     ) -> Result<Targets> {
-        let (n, t) = targets.inputs.dims2()?;
-        let mut inputs = targets.inputs.to_vec2::<u32>()?;
+        let mut inputs = (*targets.inputs.rows).clone();
+        let (n, t) = targets.inputs.tensor.dims2()?;
         let chosen: Vec<(usize, usize)> = rng.with(|rng| {
             let all = (0..n).flat_map(|row| (1..t).map(move |step| (row, step)));
             all.filter(|_| rng.chance(probability)).collect()
@@ -51,7 +51,7 @@ impl Seq2Seq {
                 inputs[row][step] = if drawn < self.config().target_vocab { drawn as u32 } else { unk };
             }
         });
-        let inputs = Tensor::from_vec(inputs.concat(), (n, t), targets.inputs.device())?;
+        let inputs = Ids::new(inputs, targets.inputs.tensor.device())?;
         Ok(Targets { inputs, labels: targets.labels.clone() })
     }
 
@@ -73,6 +73,6 @@ impl Seq2Seq {
             }
             _ => softmax(&logits, D::Minus1)?,
         };
-        said.to_dtype(candle_core::DType::F64)?.to_vec2()
+        said.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2()
     }
 }

@@ -4,6 +4,8 @@
 mod atomic;
 mod checkpoint;
 mod clip;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod error;
 #[cfg(feature = "files")]
 pub mod events;
@@ -29,14 +31,14 @@ mod tensors;
 mod weight_average;
 
 pub use checkpoint::Checkpoint;
-pub use clip::{clip_grad_norm, clip_grad_norm_of, clip_grad_norm_unread, clip_grad_value};
+pub use clip::{Clipping, clip_grad_norm, clip_grad_value};
 pub use error::{Error, Result};
 pub use finite::{first_not_finite, largest, not_finite};
 pub use gdl_kernels::Gradients;
 pub use gdl_kernels::rng::{Rng, RngState, SharedRng};
 pub use optim::{
-    Adam, AdamConfig, Lbfgs, LbfgsConfig, LbfgsStep, Optimizer, OptimizerState, RmsProp, RmsPropConfig, Sgd,
-    SgdConfig, Stateful,
+    Adam, AdamConfig, Brake, GradientOf, Lbfgs, LbfgsConfig, LbfgsStep, Optimizer, OptimizerState, RmsProp,
+    RmsPropConfig, Sgd, SgdConfig, Stateful,
 };
 pub use param_store::ParamStore;
 pub use plateau::Plateau;
@@ -56,5 +58,5 @@ pub use {
 /// The sources of this crate's CUDA kernels, for tools that compile them beforehand.
 #[cfg(feature = "cuda")]
 pub fn cuda_sources() -> Vec<gdl_kernels::cuda::Source> {
-    vec![optim::cuda::SOURCE]
+    vec![optim::cuda::SOURCE, clip::cuda::SOURCE]
 }

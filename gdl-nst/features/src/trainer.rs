@@ -5,9 +5,11 @@ use crate::learner::{Learner, fold};
 use crate::material::{self, Picture};
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
+use gdl_kernels::read_one;
 use gdl_kernels::rng::Rng;
 use gdl_train::{
-    Adam, AdamConfig, Checkpoint, Gradients, MetricsLog, OnExisting, Optimizer, ParamStore, RunDir, Schedule,
+    Adam, AdamConfig, Brake, Checkpoint, Gradients, MetricsLog, OnExisting, Optimizer, ParamStore, RunDir,
+    Schedule,
 };
 use gdl_vgg::{Preprocess, VggWeights};
 use std::collections::{BTreeMap, HashMap};
@@ -140,12 +142,12 @@ impl Trainer {
                 questions.loss(&pictures, &features)?
             }
         };
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        ensure!(value.is_finite(), "step {}: the loss is {value}: try a lower learning rate", self.step + 1);
         let mut gradients = Gradients::default();
         gradients.backward(&loss)?;
         self.adam.set_learning_rate(config.learning_rate * self.schedule.factor(self.step));
-        self.adam.step_taking(&mut gradients)?;
+        self.adam.step_taking_braked(&mut gradients, &Brake::where_finite(&loss)?)?;
+        let value = read_one(&loss)?;
+        ensure!(value.is_finite(), "step {}: the loss is {value}: try a lower learning rate", self.step + 1);
         self.step += 1;
         self.log.append(self.step, &[("loss", value), ("score", score)])?;
         Ok(Some(Step { step: self.step, loss: value, score }))

@@ -37,7 +37,7 @@ pub fn with_chroma_of(picture: &Tensor, other: &Tensor) -> Result<Tensor> {
 /// [`luma`], with the mean and the deviation of another picture's.
 pub(crate) fn luma_like(picture: &Tensor, other: &Tensor) -> Result<Tensor> {
     let moments = |x: &Tensor| -> Result<(f64, f64)> {
-        let y = y(x)?.to_dtype(DType::F64)?;
+        let y = y(x)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
         let mean = y.mean_all()?.to_scalar::<f64>()?;
         Ok((mean, (y - mean)?.sqr()?.mean_all()?.to_scalar::<f64>()?.sqrt()))
     };

@@ -1,5 +1,6 @@
 use candle_core::{Result, Tensor};
 use gdl_conv::{Conv2dParams, Pad, PadMode, conv2d, pad2d};
+use gdl_kernels::numbers;
 use gdl_vgg::Tap;
 
 /// The shortest side from which the network can be halved down to every tap.
@@ -22,9 +23,10 @@ pub(super) fn levels(image: &Tensor, least: usize) -> impl Iterator<Item = Resul
 /// blocks in the picture.
 fn halved(x: &Tensor) -> Result<Tensor> {
     let (_, c, _, _) = x.dims4()?;
-    let row = Tensor::new(&[0.125f64, 0.375, 0.375, 0.125], x.device())?.to_dtype(x.dtype())?;
-    let kernel = row.reshape((4, 1))?.matmul(&row.reshape((1, 4))?)?;
-    let kernel = kernel.reshape((1, 1, 4, 4))?.broadcast_as((c, 1, 4, 4))?.contiguous()?;
+    let row = [0.125, 0.375, 0.375, 0.125];
+    let square = row.iter().flat_map(|a| row.map(|b| a * b)).collect();
+    let kernel =
+        numbers(square, (1, 1, 4, 4), x.dtype(), x.device())?.broadcast_as((c, 1, 4, 4))?.contiguous()?;
     let params = Conv2dParams { stride: (2, 2), groups: c, ..Conv2dParams::default() };
     conv2d(&pad2d(x, Pad::same(1), PadMode::Replicate)?, &kernel, None, &params)
 }

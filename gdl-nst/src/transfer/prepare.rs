@@ -97,7 +97,7 @@ pub(super) fn check(what: &'static str, picture: &Tensor) -> Result<()> {
         return Err(Error::Picture { what, shape: picture.dims().to_vec() });
     }
     // Looked for here, because a rectifier may turn a NaN into 0.
-    let sum = value(&picture.to_dtype(DType::F64)?.abs()?.sum_all()?)?;
+    let sum = value(&picture.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.abs()?.sum_all()?)?;
     if sum.is_finite() { Ok(()) } else { Err(Error::PictureNotFinite { what }) }
 }
 

@@ -174,7 +174,8 @@ fn prepared(style: &Style, device: &Device) -> Result<Style> {
         None => None,
         Some(mask) => {
             let flat = mask.dims().len() == 2 && mask.elem_count() > 0;
-            if !flat || !value(&mask.to_dtype(DType::F64)?.abs()?.sum_all()?)?.is_finite() {
+            let values = mask.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            if !flat || !value(&values.abs()?.sum_all()?)?.is_finite() {
                 let message = format!("a mask is (H, W) in [0, 1], not {:?}", mask.dims());
                 return Err(Error::Setting { key: "masks", message });
             }

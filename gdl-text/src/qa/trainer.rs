@@ -313,7 +313,7 @@ pub(super) fn likelihood(
         let losses = network.losses(&forward, &passages, &tags, &questions, &LossConfig::default())?;
         let Losses { tags: of_tags, questions: of_questions } = &losses;
         tag_loss += read_one(of_tags)? * passages.lengths().iter().sum::<usize>() as f64;
-        question_loss += read_one(of_questions)? * questions.tokens(model)? as f64;
+        question_loss += read_one(of_questions)? * questions.tokens(model) as f64;
     }
     let (texts, tokens) = (&examples.texts, examples.texts.target_tokens());
     let loss = question_loss / tokens as f64;

@@ -10,7 +10,7 @@ use crate::eval::bits_per_char;
 use crate::trainer::{Judged, optimizer};
 use crate::{Error, Length, Result, StepReport};
 use candle_core::{Device, Tensor, Var};
-use gdl_train::{Optimizer, ParamStore, Rng, SharedRng, clip_grad_norm_of};
+use gdl_train::{Clipping, Optimizer, ParamStore, Rng, SharedRng};
 
 /// A training on rows, whatever network it is of: the weights, what changes them, and how far it has come.
 #[derive(Debug)]
@@ -110,14 +110,14 @@ impl Descent {
     ) -> Result<StepReport> {
         let epoch = self.epoch();
         let learning_rate = config.rate(self.step, epoch, self.total);
-        let mut grads = loss.backward()?;
-        let ([value, said], grad_norm) =
-            clip_grad_norm_of([loss, said], &self.vars, &mut grads, config.clip)?;
+        let grads = loss.backward()?;
+        let clipping = Clipping::new([loss, said], &self.vars, &grads, config.clip)?;
+        self.optimizer.set_learning_rate(learning_rate);
+        self.optimizer.step_braked(&grads, clipping.brake())?;
+        let ([value, said], grad_norm) = clipping.read()?;
         if let Some(loss) = [value, said].into_iter().find(|v| !v.is_finite()) {
             return Err(Error::Diverged { step: self.step + 1, loss });
         }
-        self.optimizer.set_learning_rate(learning_rate);
-        self.optimizer.step(&grads)?;
         self.step += 1;
         Ok(StepReport {
             step: self.step,

@@ -233,7 +233,7 @@ pub(crate) fn likelihood(model: &Seq2Seq, examples: &Examples, device: &Device) 
         let batch = examples.batch(&rows, model.config(), device)?;
         let decoded = model.forward_t(&batch.sources, &batch.targets, false)?;
         let loss = model.loss(&decoded, &batch.sources, &batch.targets, &LossConfig::default())?;
-        total += read_one(&loss)? * batch.targets.tokens(model.config())? as f64;
+        total += read_one(&loss)? * batch.targets.tokens(model.config()) as f64;
     }
     let tokens = examples.target_tokens();
     let loss = total / tokens as f64;

@@ -16,7 +16,7 @@ use crate::{
 };
 use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
-use gdl_train::{Optimizer, ParamStore, SharedRng, Tensors, clip_grad_norm_of};
+use gdl_train::{Clipping, Optimizer, ParamStore, SharedRng, Tensors};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -234,13 +234,14 @@ impl Trainer {
         let state = self.state.as_ref().filter(|_| batch.goes_on);
         let (loss, output, state) = self.model.loss_and_output(&batch.inputs, &batch.targets, state, true)?;
         let learning_rate = self.config.rate(self.step, batch.epoch, self.total) * batch.share;
-        let mut grads = regularisation::add(&loss, &output, &self.config)?.backward()?;
-        let ([value], grad_norm) = clip_grad_norm_of([&loss], &self.vars, &mut grads, self.config.clip)?;
+        let grads = regularisation::add(&loss, &output, &self.config)?.backward()?;
+        let clipping = Clipping::new([&loss], &self.vars, &grads, self.config.clip)?;
+        self.optimizer.set_learning_rate(learning_rate);
+        self.optimizer.step_braked(&grads, clipping.brake())?;
+        let ([value], grad_norm) = clipping.read()?;
         if !value.is_finite() {
             return Err(Error::Diverged { step: self.step + 1, loss: value });
         }
-        self.optimizer.set_learning_rate(learning_rate);
-        self.optimizer.step(&grads)?;
         if let Some(average) = &mut self.average {
             average.weights.add()?;
         }

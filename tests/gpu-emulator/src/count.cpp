@@ -1,5 +1,5 @@
 // GPU_EMULATOR_COUNT=1: how often each kernel, copy and library call ran, and how often the program waited for the device,
-// printed when it ends.
+// printed when it ends; GPU_EMULATOR_TRACE=1: each as it comes.
 #include "runtime.h"
 #include <stdio.h>
 #include <algorithm>
@@ -24,7 +24,9 @@ struct Counts {
 }  // namespace
 
 void count(const std::string& name) {
-    static const bool counts = setting("GPU_EMULATOR_COUNT");
+    static const bool counts = setting("GPU_EMULATOR_COUNT"), traces = setting("GPU_EMULATOR_TRACE");
+    // Kernels are traced with their grids, where they are launched.
+    if (traces && name.rfind("kernel ", 0) != 0) fprintf(stderr, "GPU emulator: %s\n", name.c_str());
     if (!counts) return;
     static Counts all;
     std::lock_guard<std::mutex> guard(all.lock);

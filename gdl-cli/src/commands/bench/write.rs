@@ -3,7 +3,7 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use gdl_kernels::rng::{Rng, SharedRng};
 use gdl_text::{Cell, Corpus, GenerateConfig, LanguageModel, ModelConfig, TrainConfig, Trainer};
-use gdl_train::{Adam, AdamConfig, Optimizer, ParamStore, clip_grad_norm, clip_grad_norm_unread};
+use gdl_train::{Adam, AdamConfig, Clipping, Optimizer, ParamStore};
 use std::ops::ControlFlow::Continue;
 
 /// Characters of the text that the writing model knows.
@@ -27,18 +27,13 @@ pub(super) fn step(
         Ok(drawn.to_dtype(DType::U32)?.clamp(0u32, vocabulary as u32 - 1)?.to_device(device)?)
     };
     let (inputs, targets) = (tokens()?, tokens()?);
-    let (mut state, on_cpu) = (None, device.is_cpu());
+    let mut state = None;
     Ok(Box::new(move || {
         let (loss, after) = model.loss(&inputs, &targets, state.as_ref(), true)?;
         state = Some(after.detach());
-        let mut grads = loss.backward()?;
-        if on_cpu {
-            clip_grad_norm(&vars, &mut grads, 5.0)?;
-        } else {
-            // Nobody asks for the norm here, and a GPU goes on meanwhile.
-            clip_grad_norm_unread(&vars, &mut grads, 5.0)?;
-        }
-        adam.step(&grads)?;
+        let grads = loss.backward()?;
+        // Nobody asks for the norm here, and a GPU goes on meanwhile.
+        adam.step_braked(&grads, Clipping::new([], &vars, &grads, 5.0)?.brake())?;
         Ok(())
     }))
 }

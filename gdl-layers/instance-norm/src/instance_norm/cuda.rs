@@ -89,7 +89,7 @@ impl InstanceNorm {
                     Param::In(x),
                     Param::In(y),
                     Param::In(grad),
-                    Param::In(stats),
+                    Param::Sums(Some(stats)),
                     Param::Maybe(weight),
                     Param::Out(&mut out, 0),
                     Param::Out(&mut sums, 0),

@@ -12,7 +12,7 @@ use crate::Definition;
 #[cfg(feature = "cuda")]
 use candle_core::Device;
 use candle_core::{DType, Module, Result, Tensor, bail};
-use gdl_kernels::Activation;
+use gdl_kernels::{Activation, numbers};
 
 /// Instance normalisation with its activation.
 ///
@@ -90,7 +90,7 @@ pub fn instance_norm(
 fn or_neutral(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
     let or = |t: Option<&Tensor>, value: f64| match t {
         Some(t) => Ok(t.clone()),
-        None => Tensor::full(value, x.dim(1)?, x.device())?.to_dtype(x.dtype()),
+        None => numbers(vec![value; x.dim(1)?], x.dim(1)?, x.dtype(), x.device()),
     };
     Ok((or(weight, 1.0)?, or(bias, 0.0)?))
 }

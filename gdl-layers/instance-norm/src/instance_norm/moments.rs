@@ -2,7 +2,7 @@ use super::cpu::{Params, Stats, mean_and_variance, with_slice};
 use super::reference::{scale, shift};
 use crate::Definition;
 use candle_core::{DType, Device, Module, Result, Tensor, WithDType, bail};
-use gdl_kernels::{Activation, gemm::Float, par};
+use gdl_kernels::{Activation, gemm::Float, par, read};
 
 /// Mean and variance of each channel of an image, gathered part by part: for images of which never more than a part is
 /// in memory.
@@ -99,8 +99,9 @@ fn composed(part: &Tensor) -> Result<Vec<(f64, f64)>> {
     let x = if x.dtype() == DType::F64 { x } else { x.to_dtype(DType::F32)? };
     let mean = x.mean_keepdim(1)?;
     let var = x.broadcast_sub(&mean)?.sqr()?.mean(1)?;
-    let wide = |t: Tensor| t.to_dtype(DType::F64)?.to_vec1::<f64>();
-    Ok(wide(mean.squeeze(1)?)?.into_iter().zip(wide(var)?).collect())
+    let both = read(&[mean, var])?;
+    let (mean, var) = both.split_at(both.len() / 2);
+    Ok(mean.iter().copied().zip(var.iter().copied()).collect())
 }
 
 /// [`instance_norm`](crate::instance_norm) of a part of an image, by mean and variance of the whole.

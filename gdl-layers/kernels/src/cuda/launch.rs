@@ -1,8 +1,9 @@
 use super::arg::{Input, pointer_mut};
 use super::source::Source;
+use super::sum_type;
 use candle_core::cuda_backend::cudarc::driver::{LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
-use candle_core::{CudaDevice, DType, Result, bail};
+use candle_core::{CudaDevice, DType, Error, Result, bail};
 
 /// The threads of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +27,12 @@ impl Grid {
 /// An argument of a kernel, in the order in which the kernel declares them.
 #[derive(Debug)]
 pub enum Param<'a> {
-    /// `const T *`, or of another type
+    /// `const T *`, or of integers
     In(&'a Input<'a>),
-    /// `const T *` that may be missing
+    /// `const T *`, or of integers, that may be missing
     Maybe(Option<&'a Input<'a>>),
+    /// `const A *` that may be missing: sums
+    Sums(Option<&'a Input<'a>>),
     /// `T *`, from this element on
     Out(&'a mut CudaStorage, usize),
     /// `uint`
@@ -51,7 +54,7 @@ enum Value {
 /// Puts a kernel into the device's stream.
 ///
 /// # Errors
-/// When it cannot be compiled, a size does not fit into 32 bits, or the device refuses.
+/// When it cannot be compiled, a tensor is of another type, a size does not fit into 32 bits, or the device refuses.
 pub fn launch(
     device: &CudaDevice,
     source: &Source,
@@ -64,13 +67,19 @@ pub fn launch(
     let mut guards = Vec::with_capacity(params.len());
     let mut values = Vec::with_capacity(params.len());
     for param in params {
+        let sums = matches!(param, Param::Sums(_));
         values.push(match param {
-            Param::In(input) | Param::Maybe(Some(input)) => {
+            Param::In(input) | Param::Maybe(Some(input)) | Param::Sums(Some(input)) => {
+                let own = input.dtype();
+                let want = if sums { sum_type(dtype) } else { dtype };
+                if own != want && own.is_float() {
+                    return Err(mixed(source.name, want, own));
+                }
                 let (pointer, guard) = input.pointer(&stream)?;
                 guards.push(guard);
                 Value::Pointer(pointer)
             }
-            Param::Maybe(None) => Value::Pointer(0),
+            Param::Maybe(None) | Param::Sums(None) => Value::Pointer(0),
             Param::Out(storage, start) => {
                 let (pointer, guard) = pointer_mut(storage, *start, &stream)?;
                 guards.push(guard);
@@ -108,4 +117,21 @@ pub fn launch(
     // their later uses, and of their release.
     unsafe { builder.launch(config) }.w()?;
     Ok(())
+}
+
+/// What an operator answers to tensors of two types: its kernels read all as one.
+fn mixed(op: &'static str, lhs: DType, rhs: DType) -> Error {
+    Error::DTypeMismatchBinaryOp { lhs, rhs, op }.bt()
+}
+
+/// An error where the tensors of an operator differ in type.
+///
+/// # Errors
+/// Then.
+pub fn same_type(op: &'static str, tensors: &[&Input<'_>]) -> Result<()> {
+    let Some((first, rest)) = tensors.split_first() else { return Ok(()) };
+    match rest.iter().find(|input| input.dtype() != first.dtype()) {
+        Some(other) => Err(mixed(op, first.dtype(), other.dtype())),
+        None => Ok(()),
+    }
 }

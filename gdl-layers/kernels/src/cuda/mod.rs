@@ -13,7 +13,7 @@ mod source;
 
 pub use crate::activation::cuda_rectifier_gradient as rectifier_gradient;
 pub use arg::{Input, copy, empty, pointer, pointer_mut, tensor, zeros};
-pub use launch::{Grid, Param, launch};
+pub use launch::{Grid, Param, launch, same_type};
 pub use source::Source;
 
 use candle_core::{CudaDevice, DType, Device, Result, Tensor, bail};

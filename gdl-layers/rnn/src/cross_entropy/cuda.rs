@@ -88,9 +88,9 @@ impl CustomOp1 for Losses {
                 let params = &mut [
                     Param::In(logits),
                     Param::In(targets),
-                    Param::In(kept),
+                    Param::Sums(Some(kept)),
                     Param::In(grad),
-                    Param::Maybe(self.mean.then_some(counted)),
+                    Param::Sums(self.mean.then_some(counted)),
                     Param::Out(&mut out, 0),
                     Param::Int(rows),
                     Param::Int(vocab),

@@ -1,6 +1,7 @@
 use super::Targets;
 use candle_core::{D, Result, Tensor};
 use candle_nn::ops::log_softmax;
+use gdl_kernels::numbers;
 
 /// The loss of logits (M, V), by candle.
 pub(crate) fn cross_entropy(logits: &Tensor, targets: &Targets) -> Result<Tensor> {
@@ -13,7 +14,7 @@ pub(crate) fn token_losses(logits: &Tensor, targets: &Targets) -> Result<Tensor>
     let (device, dtype) = (logits.device(), logits.dtype());
     let counts = |id: u32| id != Targets::IGNORED;
     let weights: Vec<f64> = targets.ids.iter().map(|&id| -f64::from(u8::from(counts(id)))).collect();
-    let weights = Tensor::from_vec(weights, rows, device)?.to_dtype(dtype)?;
+    let weights = numbers(weights, rows, dtype, device)?;
     let ids: Vec<u32> = targets.ids.iter().map(|&id| if counts(id) { id } else { 0 }).collect();
     let ids = Tensor::from_vec(ids, (rows, 1), device)?;
     let log_p = log_softmax(logits, D::Minus1)?;

@@ -93,7 +93,8 @@ pub(crate) fn gru_layer(
     let (n, t, features) = input.dims()?;
     for side in sides {
         let size = side.w_hh.dims().last().copied().unwrap_or(0);
-        let expected = Expected { op: "gru_sequence", n, t, gates: 3, input: features, size };
+        let expected =
+            Expected { op: "gru_sequence", dtype: input.dtype(), n, t, gates: 3, input: features, size };
         expected.weights(side.w_ih, side.w_hh, side.bias.as_ref(), size)?;
         expected.shape("h0 (N, H)", &side.h0, &[n, size])?;
         if let GruReset::After(Some(b_hn)) = side.reset {
@@ -108,6 +109,7 @@ pub(crate) fn gru_layer(
     match input.dtype() {
         DType::F32 if input.takes_kernel(t) => cpu::gru_layer::<f32>(input, sides, lengths),
         DType::F64 if input.takes_kernel(t) => cpu::gru_layer::<f64>(input, sides, lengths),
+        DType::F16 | DType::BF16 => in_f32(input, sides, lengths),
         _ => {
             let x = input.vectors()?;
             let (mut ys, mut finals) = (Vec::new(), Vec::new());
@@ -126,4 +128,34 @@ pub(crate) fn gru_layer(
             Ok((Tensor::cat(&ys, 2)?, finals))
         }
     }
+}
+
+/// [`gru_layer`], computed in f32, where no kernel takes half precision as it is: a state that is rounded at each step would
+/// lose more than its type does.
+fn in_f32(
+    input: &SequenceInput<'_>,
+    sides: &[GruSide<'_>],
+    lengths: Option<&[usize]>,
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let wide = |t: &Tensor| t.to_dtype(DType::F32);
+    let (dtype, x) = (input.dtype(), wide(&input.vectors()?)?);
+    let mut held = Vec::new();
+    for side in sides {
+        let b_hn = match side.reset {
+            GruReset::After(b_hn) => b_hn.map(wide).transpose()?,
+            GruReset::Before => None,
+        };
+        held.push((wide(side.w_ih)?, wide(side.w_hh)?, b_hn));
+    }
+    let own = held.iter().zip(sides).map(|((w_ih, w_hh, b_hn), side)| {
+        let reset = match side.reset {
+            GruReset::After(_) => GruReset::After(b_hn.as_ref()),
+            GruReset::Before => GruReset::Before,
+        };
+        let bias = side.bias.as_ref().map(wide).transpose()?;
+        Ok(GruSide { w_ih, w_hh, bias, reset, h0: wide(&side.h0)?, reverse: side.reverse })
+    });
+    let (y, finals) = gru_layer(&SequenceInput::Vectors(&x), &own.collect::<Result<Vec<_>>>()?, lengths)?;
+    let finals = finals.iter().map(|h| h.to_dtype(dtype)).collect::<Result<_>>()?;
+    Ok((y.to_dtype(dtype)?, finals))
 }

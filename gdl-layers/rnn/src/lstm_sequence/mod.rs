@@ -3,6 +3,7 @@
 mod cell;
 pub(crate) mod cpu;
 pub(crate) mod reference;
+mod wide;
 
 pub use cell::{LayerNorm, LstmCell, LstmNorm, Zoneout};
 
@@ -80,7 +81,15 @@ pub(crate) fn lstm_layer(
     let (n, t, features) = input.dims()?;
     for side in sides {
         let cell = &side.cell;
-        let expected = Expected { op: "lstm_sequence", n, t, gates: 4, input: features, size: cell.size()? };
+        let expected = Expected {
+            op: "lstm_sequence",
+            dtype: input.dtype(),
+            n,
+            t,
+            gates: 4,
+            input: features,
+            size: cell.size()?,
+        };
         expected.weights(cell.w_ih, cell.w_hh, cell.bias, cell.outputs()?)?;
         expected.shape("h0 (N, P)", &side.h0, &[n, cell.outputs()?])?;
         expected.shape("c0 (N, H)", &side.c0, &[n, expected.size])?;
@@ -94,6 +103,7 @@ pub(crate) fn lstm_layer(
     match input.dtype() {
         DType::F32 if input.takes_kernel(t) => cpu::lstm_layer::<f32>(input, sides, lengths),
         DType::F64 if input.takes_kernel(t) => cpu::lstm_layer::<f64>(input, sides, lengths),
+        DType::F16 | DType::BF16 => wide::in_f32(input, sides, lengths),
         _ => {
             let x = input.vectors()?;
             let mut ys = Vec::new();

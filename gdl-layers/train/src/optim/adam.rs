@@ -1,10 +1,8 @@
 use super::elementwise::{Real, Rule};
 use super::slots::Slots;
-use super::{Optimizer, OptimizerState, Stateful};
+use super::{Brake, GradientOf, Optimizer, OptimizerState, Stateful};
 use crate::Result;
-use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
-use gdl_kernels::Gradients;
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`Adam`]; the defaults are PyTorch's.
@@ -80,18 +78,6 @@ impl Adam {
         Ok(Self { config, slots })
     }
 
-    fn step_along(
-        &mut self,
-        gradient: impl FnMut(&Var) -> candle_core::Result<Option<Tensor>>,
-    ) -> candle_core::Result<()> {
-        let rule = |t| AdamRule::new(&self.config, t);
-        #[cfg(feature = "cuda")]
-        if self.slots.on_cuda() {
-            return self.slots.step_at_once(gradient, rule);
-        }
-        self.slots.step(gradient, rule)
-    }
-
     /// The settings, with the learning rate as it stands.
     pub fn config(&self) -> &AdamConfig {
         &self.config
@@ -99,12 +85,13 @@ impl Adam {
 }
 
 impl Optimizer for Adam {
-    fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
-        self.step_along(|var| Ok(grads.get(var).cloned()))
-    }
-
-    fn step_taking(&mut self, grads: &mut Gradients) -> candle_core::Result<()> {
-        self.step_along(|var| grads.take(var))
+    fn step_along(&mut self, gradient: GradientOf<'_>, brake: Option<&Brake>) -> candle_core::Result<()> {
+        let rule = |t| AdamRule::new(&self.config, t);
+        #[cfg(feature = "cuda")]
+        if self.slots.on_cuda() && brake.is_none_or(|brake| brake.values().is_some()) {
+            return self.slots.step_at_once(gradient, brake.and_then(Brake::values), rule);
+        }
+        self.slots.step(gradient, brake, rule)
     }
 
     fn learning_rate(&self) -> f64 {

@@ -1,10 +1,8 @@
 use super::elementwise::{Real, Rule};
 use super::slots::Slots;
-use super::{Optimizer, OptimizerState, Stateful};
+use super::{Brake, GradientOf, Optimizer, OptimizerState, Stateful};
 use crate::Result;
-use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
-use gdl_kernels::Gradients;
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`Sgd`]; the defaults are PyTorch's.
@@ -65,13 +63,8 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
-        self.slots
-            .step(|var| Ok(grads.get(var).cloned()), |t| SgdRule { config: &self.config, first: t == 1 })
-    }
-
-    fn step_taking(&mut self, grads: &mut Gradients) -> candle_core::Result<()> {
-        self.slots.step(|var| grads.take(var), |t| SgdRule { config: &self.config, first: t == 1 })
+    fn step_along(&mut self, gradient: GradientOf<'_>, brake: Option<&Brake>) -> candle_core::Result<()> {
+        self.slots.step(gradient, brake, |t| SgdRule { config: &self.config, first: t == 1 })
     }
 
     fn learning_rate(&self) -> f64 {

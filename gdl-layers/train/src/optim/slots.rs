@@ -1,5 +1,6 @@
 use super::elementwise::{Rule, update};
 use super::state::OptimizerState;
+use super::{Brake, GradientOf};
 use crate::tensors::{Expected, check};
 use crate::{Error, Result, Tensors};
 use candle_core::{Tensor, Var};
@@ -55,11 +56,14 @@ impl<const K: usize> Slots<K> {
     /// One step along what `gradient` finds; `rule` is given how many steps that variable has taken, this one included.
     pub(crate) fn step<R: Rule<K>>(
         &mut self,
-        mut gradient: impl FnMut(&Var) -> candle_core::Result<Option<Tensor>>,
+        gradient: GradientOf<'_>,
+        brake: Option<&Brake>,
         rule: impl Fn(u64) -> R,
     ) -> candle_core::Result<()> {
+        let Some(factor) = brake.map_or(Ok(Some(1.0)), Brake::factor)? else { return Ok(()) };
         for slot in &mut self.slots {
             let Some(g) = gradient(&slot.var)? else { continue };
+            let g = if factor == 1.0 { g } else { (g * factor)? };
             update(&rule(slot.steps + 1), &slot.name, &slot.var, &g, slot.state.each_ref())?;
             slot.steps += 1;
         }
@@ -127,10 +131,12 @@ impl<const K: usize> Slots<K> {
 
 #[cfg(feature = "cuda")]
 impl Slots<2> {
-    /// As [`step`](Self::step), where [`on_cuda`](Self::on_cuda), in one launch: nothing has changed after an error.
+    /// As [`step`](Self::step), where [`on_cuda`](Self::on_cuda), in one launch, with a brake that the device holds, if any:
+    /// nothing has changed after an error.
     pub(crate) fn step_at_once(
         &mut self,
-        mut gradient: impl FnMut(&Var) -> candle_core::Result<Option<Tensor>>,
+        gradient: GradientOf<'_>,
+        brake: Option<&Tensor>,
         rule: impl Fn(u64) -> super::adam::AdamRule,
     ) -> candle_core::Result<()> {
         let mut parameters = Vec::with_capacity(self.slots.len());
@@ -146,7 +152,7 @@ impl Slots<2> {
                 rule: rule(slot.steps + 1),
             });
         }
-        super::cuda::step(&parameters)?;
+        super::cuda::step(&parameters, brake)?;
         drop(parameters);
         moved.into_iter().for_each(|i| self.slots[i].steps += 1);
         Ok(())

@@ -13,7 +13,7 @@ use cudnn as path;
 
 use crate::geometry::Geometry;
 use candle_core::{CudaStorage, Layout, Result, Shape};
-use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch, rectifier_gradient, zeros};
+use gdl_kernels::cuda::{Grid, Input, Param, Source, empty, launch, rectifier_gradient, same_type, zeros};
 
 pub(crate) const FINISH: Source = Source { name: "convolution-finish", code: include_str!("finish.cu") };
 
@@ -32,6 +32,7 @@ pub(super) fn correlate(
     g: &Geometry,
 ) -> Result<(CudaStorage, Shape)> {
     let (x, w) = (Input::new(x.0, x.1)?, Input::new(w.0, w.1)?);
+    same_type("conv2d", &[&x, &w])?;
     let shape = Shape::from(g.small_shape());
     let mut y = empty(x.device(), x.dtype(), &shape)?;
     if shape.elem_count() > 0 {
@@ -49,6 +50,7 @@ pub(super) fn scatter(
     g: &Geometry,
 ) -> Result<(CudaStorage, Shape)> {
     let (x, w) = (Input::new(x.0, x.1)?, Input::new(w.0, w.1)?);
+    same_type("conv2d", &[&x, &w])?;
     let shape = Shape::from(g.big_shape());
     let mut y = zeros(x.device(), x.dtype(), &shape)?;
     if shape.elem_count() > 0 {
@@ -88,7 +90,9 @@ pub(super) fn add_weight_gradient(
     if g.batch == 0 {
         return Ok(());
     }
-    path::add_weight_gradient(&Input::new(big.0, big.1)?, &Input::new(small.0, small.1)?, sum, g)
+    let (big, small) = (Input::new(big.0, big.1)?, Input::new(small.0, small.1)?);
+    same_type("conv2d", &[&big, &small])?;
+    path::add_weight_gradient(&big, &small, sum, g)
 }
 
 /// The sum over each channel.

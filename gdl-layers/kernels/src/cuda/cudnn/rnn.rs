@@ -133,12 +133,6 @@ pub struct Backward {
     pub dweights: Option<CUdeviceptr>,
 }
 
-/// Whether the cuDNN that is installed has recurrent layers of this type: it has them of `BF16` since 9.13.
-pub fn has_dtype(dtype: Dtype) -> bool {
-    // SAFETY: the function only returns a number.
-    dtype != Dtype::BF16 || unsafe { sys::cudnnGetVersion() } >= 91300
-}
-
 /// Dropout lies between layers, and there is one layer.
 pub(super) fn no_dropout(handle: &Handle) -> Result<Dropout> {
     let dropout = Dropout::empty()?;
