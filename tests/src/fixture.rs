@@ -1,4 +1,5 @@
-use candle_core::{DType, Device, Tensor};
+use crate::DEV;
+use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use std::{collections::HashMap, path::PathBuf};
 
@@ -14,8 +15,8 @@ impl Fixture {
     pub fn load(name: &str) -> Self {
         let path =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.safetensors"));
-        let tensors = candle_core::safetensors::load(&path, &Device::Cpu)
-            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let tensors =
+            candle_core::safetensors::load(&path, &DEV).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         Self { name: name.to_string(), tensors }
     }
 
@@ -51,7 +52,7 @@ impl Fixture {
     /// A builder over [`Fixture::vars`]: the layer's weights are then those variables.
     pub fn vb(vars: &HashMap<String, candle_core::Var>) -> VarBuilder<'static> {
         let tensors = vars.iter().map(|(k, v)| (k.clone(), v.as_tensor().clone())).collect();
-        VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
+        VarBuilder::from_tensors(tensors, DType::F32, &DEV)
     }
 }
 

@@ -1,4 +1,5 @@
-use candle_core::{DType, Device, Result, Tensor, Var};
+use crate::DEV;
+use candle_core::{DType, Result, Tensor, Var};
 
 /// Checks the gradients of a scalar function by central differences in f64.
 ///
@@ -10,7 +11,7 @@ pub fn check_gradients(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[Tensor
     let weigh = |t: Tensor| -> Result<Tensor> {
         let n = t.elem_count();
         let w: Vec<f64> = (0..n).map(|i| ((i * 7 + 3) as f64 * 0.7).sin() + 0.3).collect();
-        (t.flatten_all()? * Tensor::from_vec(w, n, &Device::Cpu)?)?.sum_all()
+        (t.flatten_all()? * Tensor::from_vec(w, n, &DEV)?)?.sum_all()
     };
     let vars: Vec<Var> =
         inputs.iter().map(|t| Var::from_tensor(&t.to_dtype(DType::F64).unwrap()).unwrap()).collect();
@@ -29,7 +30,7 @@ pub fn check_gradients(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[Tensor
             let mut moved = base.clone();
             moved[i] = x;
             let mut at: Vec<Tensor> = inputs.iter().map(|t| t.to_dtype(DType::F64).unwrap()).collect();
-            at[k] = Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap();
+            at[k] = Tensor::from_vec(moved, var.shape(), &DEV).unwrap();
             weigh(f(&at).unwrap()).unwrap().to_scalar().unwrap()
         };
         for i in 0..base.len() {

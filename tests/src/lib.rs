@@ -4,6 +4,7 @@
 
 mod compare;
 mod counting;
+mod device;
 mod fixture;
 mod gradient;
 mod onnx;
@@ -11,6 +12,7 @@ mod pictures;
 
 pub use compare::{assert_bitwise, assert_close, max_abs_diff};
 pub use counting::Counting;
+pub use device::{DEV, on_device};
 pub use fixture::{Fixture, shared_data};
 pub use gradient::check_gradients;
 pub use onnx::{OnnxModel, OnnxNode};

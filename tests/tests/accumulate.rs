@@ -1,18 +1,16 @@
 //! Steps along the mean gradient of several batches, and with blocks computed again: what one batch gives, and what a run needs.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use gdl_cyclegan::{
     AlignedConfig, CycleGan, CycleGanConfig, DiscriminatorConfig, Event, GeneratorConfig, Length, Losses,
     Method, NormKind, Pix2Pix, Pix2PixConfig, Pix2PixTrainer, Pix2PixTrainerConfig, Trainer, TrainerConfig,
 };
 use gdl_kernels::rng::SharedRng;
-use gdl_tests::{assert_bitwise, assert_close};
+use gdl_tests::{DEV, assert_bitwise, assert_close};
 use gdl_train::{AdamConfig, OnExisting, Stateful, load_tensors};
 use std::ops::ControlFlow;
 use std::path::Path;
-
-const DEV: Device = Device::Cpu;
 
 fn cyclegan() -> CycleGanConfig {
     CycleGanConfig {

@@ -1,12 +1,10 @@
 //! The scores of additive attention: the kernel against the composed operator and against finite differences.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use gdl_kernels::rng::SharedRng;
 use gdl_rnn::{additive_scores, reference};
-use gdl_tests::{assert_close, check_gradients};
-
-const DEV: Device = Device::Cpu;
+use gdl_tests::{DEV, assert_close, check_gradients};
 
 #[test]
 fn the_kernel_agrees_with_the_composed_operator() {

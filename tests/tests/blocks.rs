@@ -1,7 +1,7 @@
 //! Residual blocks and U-Nets against the reference implementation in PyTorch.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_blocks::{
     ResidualBlock, ResidualBlockConfig, UnetDown, UnetDownConfig, UnetLevel, UnetLevelConfig, UnetPosition,
@@ -9,10 +9,8 @@ use gdl_blocks::{
 };
 use gdl_conv::PadMode;
 use gdl_kernels::{init::InitScheme, rng::SharedRng};
-use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, check_gradients};
 use gdl_train::ParamStore;
-
-const DEV: Device = Device::Cpu;
 
 /// Output, input gradient and every parameter gradient of a network against the fixture's.
 ///

@@ -1,19 +1,19 @@
 //! Operators in one against the same one after the other, and gradients added up in place against candle's store.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use candle_core::{DType, Module, Result, Tensor, Var};
 use gdl_conv::{
     Conv2dParams, ConvTranspose2dParams, Pool2dParams, conv_transpose2d, conv2d, conv2d_activated,
     conv2d_pooled, max_pool2d, reference,
 };
 use gdl_kernels::rng::Rng;
 use gdl_kernels::{Activation, Gradients};
-use gdl_tests::{assert_bitwise, assert_close, check_gradients};
+use gdl_tests::{DEV, assert_bitwise, assert_close, check_gradients};
 use gdl_vgg::gram_matrix;
 
 fn normal(rng: &mut Rng, shape: &[usize], dtype: DType) -> Tensor {
     let values: Vec<f64> = (0..shape.iter().product()).map(|_| rng.normal()).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    Tensor::from_vec(values, shape, &DEV).unwrap().to_dtype(dtype).unwrap()
 }
 
 /// The result and the gradients of all inputs.
@@ -93,7 +93,7 @@ fn a_maximum_in_the_same_pass_changes_nothing() {
         }
     }
     let (x, w) = (normal(rng, &[1, 2, 3, 3], DType::F32), normal(rng, &[2, 2, 3, 3], DType::F32));
-    let bias = Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap();
+    let bias = Tensor::zeros(2, DType::F32, &DEV).unwrap();
     let small = conv2d_pooled(&x, &w, Some(&bias), &Conv2dParams::default(), Activation::Relu);
     assert!(small.is_err(), "one pixel cannot be halved");
 }
@@ -101,7 +101,7 @@ fn a_maximum_in_the_same_pass_changes_nothing() {
 #[test]
 fn the_halving_maximum_takes_the_first_of_equals_and_keeps_nan() {
     let values = [[1f32, 1., 5., 2.], [1., 0., 5., f32::NAN]];
-    let x = Var::new(&[[values]], &Device::Cpu).unwrap();
+    let x = Var::new(&[[values]], &DEV).unwrap();
     let y = max_pool2d(&x, &Pool2dParams::new(2)).unwrap();
     assert_eq!(
         y.get(0).unwrap().get(0).unwrap().get(0).unwrap().get(0).unwrap().to_scalar::<f32>().unwrap(),

@@ -1,17 +1,15 @@
 //! Cross-entropy, alone and fused with the linear layer before it, and the linear layer and embedding themselves.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use candle_core::{DType, Module, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
 use gdl_rnn::{
     CrossEntropy, Embedding, EmbeddingConfig, Linear, cross_entropy, linear, linear_cross_entropy,
     token_losses,
 };
-use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, check_gradients, on_device};
 use std::collections::HashMap;
-
-const DEV: Device = Device::Cpu;
 
 fn layer(weight: &Tensor, bias: &Tensor) -> Linear {
     let (outputs, inputs) = weight.dims2().unwrap();
@@ -151,8 +149,9 @@ fn embeddings_add_up_like_candle_s() {
     };
     // Both add the rows of a token in their order.
     assert_bitwise(&grad(ours), &grad(theirs), "gradient");
+    // A GPU would have to be waited for; there such rows are NaN.
     for ids in [Tensor::new(&[300u32], &DEV).unwrap(), Tensor::new(&[-1i64], &DEV).unwrap()] {
-        assert!(embedding.forward(&ids).is_err());
+        assert!(on_device() || embedding.forward(&ids).is_err());
     }
 }
 
@@ -165,10 +164,13 @@ fn errors_say_what_was_expected() {
         cross_entropy(&logits, targets, config).unwrap_err().to_string()
     };
     let config = CrossEntropy::default();
-    assert!(message(&ids([[0, 1, 2], [3, 5, 0]]), &config).contains("below the 5 logits, got 5"));
     assert!(message(&fine.flatten_all().unwrap(), &config).contains("[2, 3]"));
-    let zeros = ids([[0; 3]; 2]);
-    assert!(message(&zeros, &CrossEntropy { ignore_index: Some(0), ..config }).contains("every target"));
+    if !on_device() {
+        // A GPU would have to be waited for; there the loss is NaN.
+        assert!(message(&ids([[0, 1, 2], [3, 5, 0]]), &config).contains("below the 5 logits, got 5"));
+        let ignoring = CrossEntropy { ignore_index: Some(0), ..config };
+        assert!(message(&ids([[0; 3]; 2]), &ignoring).contains("every target"));
+    }
     assert!(message(&fine, &CrossEntropy { label_smoothing: 1.5, ..config }).contains("label_smoothing"));
     let head = layer(&logits.get(0).unwrap(), &Tensor::zeros(3, DType::F32, &DEV).unwrap());
     let x = Tensor::zeros((2, 3, 4), DType::F32, &DEV).unwrap();

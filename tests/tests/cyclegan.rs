@@ -1,7 +1,7 @@
 //! CycleGAN: generators and whole training steps against PyTorch, any image size, resuming, and learning.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use gdl_cyclegan::{
     CycleGan, CycleGanConfig, DataConfig, DataSpec, Direction, DiscriminatorConfig, Event, Generator,
@@ -10,13 +10,11 @@ use gdl_cyclegan::{
 };
 use gdl_kernels::init::InitScheme;
 use gdl_patchgan::GanLoss;
-use gdl_tests::{Fixture, assert_bitwise, assert_close};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close};
 use gdl_train::{AdamConfig, OnExisting, Tensors};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-
-const DEV: Device = Device::Cpu;
 
 fn f64s(t: &Tensor) -> Tensor {
     t.to_dtype(DType::F64).unwrap()

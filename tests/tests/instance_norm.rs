@@ -1,13 +1,13 @@
 //! Instance norm against PyTorch, against finite differences and against its own composed form.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use candle_core::{DType, Module, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use gdl_instance_norm::{
     Definition, InstanceNorm2d, InstanceNormConfig, instance_norm, instance_norm_jvp, reference,
 };
 use gdl_kernels::{Activation, rng::SharedRng};
-use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients, max_abs_diff};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, check_gradients, max_abs_diff, on_device};
 
 const DEFINITIONS: [(&str, Definition); 2] =
     [("torch", Definition::Torch), ("keras", Definition::KerasContrib)];
@@ -90,7 +90,7 @@ fn directional_derivative_has_pytorch_s_values_and_gradients() {
 }
 
 fn drawn(rng: &SharedRng, shape: &[usize]) -> Tensor {
-    rng.randn(shape, DType::F64, &Device::Cpu).unwrap()
+    rng.randn(shape, DType::F64, &DEV).unwrap()
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_direction_is_the_limit_of_differences() {
     for (_, definition) in DEFINITIONS {
         for activation in [Activation::Identity, Activation::LeakyRelu(0.2)] {
             let config = InstanceNormConfig { definition, activation, ..InstanceNormConfig::new(3) };
-            let norm = InstanceNorm2d::new(&config, VarBuilder::zeros(DType::F64, &Device::Cpu)).unwrap();
+            let norm = InstanceNorm2d::new(&config, VarBuilder::zeros(DType::F64, &DEV)).unwrap();
             let (y, dy) = norm.forward_jvp(&x, &dx).unwrap();
             let step = (&dx * 1e-6).unwrap();
             let (hi, lo) = (norm.forward(&(&x + &step).unwrap()), norm.forward(&(&x - &step).unwrap()));
@@ -161,7 +161,7 @@ fn all(
     let input = view(&x).unwrap();
     let y = function(&input, weight, bias, 1e-3, definition, activation).unwrap();
     let weights: Vec<f64> = (0..y.elem_count()).map(|i| (i as f64 * 0.7).sin()).collect();
-    let weights = Tensor::from_vec(weights, y.shape(), &Device::Cpu).unwrap().to_dtype(y.dtype()).unwrap();
+    let weights = Tensor::from_vec(weights, y.shape(), &DEV).unwrap().to_dtype(y.dtype()).unwrap();
     let grads = (&y * weights).unwrap().sum_all().unwrap().backward().unwrap();
     // candle forgets the graph of an empty batch.
     let dx = grads.get(&x).cloned().unwrap_or_else(|| x.zeros_like().unwrap());
@@ -188,7 +188,8 @@ fn kernel_agrees_with_reference_over_drawn_shapes() {
         let size = |n: usize| 1 + rng.with(|r| r.below(n));
         shapes.push([size(3), size(6), size(20), size(20)]);
     }
-    for shape in shapes {
+    // candle's own operations, of which the reference is made, take nothing empty on a GPU.
+    for shape in shapes.into_iter().filter(|shape| !(on_device() && shape.contains(&0))) {
         let [n, c, h, w] = shape;
         for (_, definition) in DEFINITIONS {
             for (name, activation) in ACTIVATIONS {
@@ -227,7 +228,7 @@ fn large_f32_planes_keep_their_precision() {
     }
     let rng = SharedRng::seed(14);
     // A bright, nearly flat channel: f32 sums over 40,000 pixels would lose the deviations.
-    let x = (rng.randn((1, 2, 200, 201), DType::F64, &Device::Cpu).unwrap() * 0.01).unwrap();
+    let x = (rng.randn((1, 2, 200, 201), DType::F64, &DEV).unwrap() * 0.01).unwrap();
     let x = (x + 100.0).unwrap().to_dtype(DType::F32).unwrap();
     let y = instance_norm(&x, None, None, 1e-5, Definition::Torch, Activation::Identity).unwrap();
     let wide = x.to_dtype(DType::F64).unwrap();
@@ -241,7 +242,7 @@ fn large_f32_planes_keep_their_precision() {
 fn constant_planes_have_finite_gradients_in_both_definitions() {
     for (_, definition) in DEFINITIONS {
         for function in [instance_norm as Function, reference::instance_norm] {
-            let x = Var::from_tensor(&Tensor::full(0.3f32, (1, 1, 3, 5), &Device::Cpu).unwrap()).unwrap();
+            let x = Var::from_tensor(&Tensor::full(0.3f32, (1, 1, 3, 5), &DEV).unwrap()).unwrap();
             let y =
                 function(&x, None, None, definition.default_eps(), definition, Activation::Identity).unwrap();
             // Rounding of the mean over eps at worst: 3e-8 / 1e-3.
@@ -257,9 +258,9 @@ fn constant_planes_have_finite_gradients_in_both_definitions() {
 
 #[test]
 fn one_pixel_gives_the_bias() {
-    let x = Tensor::new(&[[[[7f32]], [[-3.]]]], &Device::Cpu).unwrap();
-    let weight = Tensor::new(&[2f32, 3.], &Device::Cpu).unwrap();
-    let bias = Tensor::new(&[0.5f32, -0.5], &Device::Cpu).unwrap();
+    let x = Tensor::new(&[[[[7f32]], [[-3.]]]], &DEV).unwrap();
+    let weight = Tensor::new(&[2f32, 3.], &DEV).unwrap();
+    let bias = Tensor::new(&[0.5f32, -0.5], &DEV).unwrap();
     for (_, definition) in DEFINITIONS {
         let y =
             instance_norm(&x, Some(&weight), Some(&bias), 1e-5, definition, Activation::Identity).unwrap();
@@ -269,7 +270,7 @@ fn one_pixel_gives_the_bias() {
 
 #[test]
 fn nan_is_not_hidden_by_the_activation() {
-    let x = Tensor::new(&[[[[1f32, f32::NAN, 2.]]]], &Device::Cpu).unwrap();
+    let x = Tensor::new(&[[[[1f32, f32::NAN, 2.]]]], &DEV).unwrap();
     for activation in [Activation::Relu, Activation::LeakyRelu(0.2)] {
         let y = instance_norm(&x, None, None, 1e-5, Definition::Torch, activation).unwrap();
         assert!(y.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|v| v.is_nan()));
@@ -279,7 +280,7 @@ fn nan_is_not_hidden_by_the_activation() {
 #[test]
 fn half_precision_goes_through_f32() {
     let rng = SharedRng::seed(15);
-    let x = (rng.randn((1, 2, 40, 40), DType::F32, &Device::Cpu).unwrap() * 300.0).unwrap();
+    let x = (rng.randn((1, 2, 40, 40), DType::F32, &DEV).unwrap() * 300.0).unwrap();
     let half = x.to_dtype(DType::F16).unwrap();
     let y = instance_norm(&half, None, None, 1e-5, Definition::Torch, Activation::Relu).unwrap();
     assert_eq!(y.dtype(), DType::F16);
@@ -291,9 +292,8 @@ fn half_precision_goes_through_f32() {
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     let rng = SharedRng::seed(16);
-    let x = rng.randn((2, 24, 37, 41), DType::F32, &Device::Cpu).unwrap();
-    let (weight, bias) =
-        (rng.randn(24, DType::F32, &Device::Cpu).unwrap(), rng.randn(24, DType::F32, &Device::Cpu).unwrap());
+    let x = rng.randn((2, 24, 37, 41), DType::F32, &DEV).unwrap();
+    let (weight, bias) = (rng.randn(24, DType::F32, &DEV).unwrap(), rng.randn(24, DType::F32, &DEV).unwrap());
     let with = |threads: usize| {
         let pool = rayon_pool(threads);
         pool.install(|| {
@@ -318,7 +318,7 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
 
 #[test]
 fn layer_has_pytorch_s_parameters_and_says_what_is_wrong() {
-    let store = gdl_train::ParamStore::new(DType::F32, &Device::Cpu, 1);
+    let store = gdl_train::ParamStore::new(DType::F32, &DEV, 1);
     let norm =
         InstanceNorm2d::new(&InstanceNormConfig::keras_contrib(3, true), store.vb().pp("norm")).unwrap();
     let vars = store.vars();
@@ -326,13 +326,13 @@ fn layer_has_pytorch_s_parameters_and_says_what_is_wrong() {
     assert_eq!(vars["norm.weight"].to_vec1::<f32>().unwrap(), [1.0; 3]);
     assert_eq!(vars["norm.bias"].to_vec1::<f32>().unwrap(), [0.0; 3]);
     let error = |shape: &[usize]| {
-        norm.forward(&Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap()).unwrap_err().to_string()
+        norm.forward(&Tensor::zeros(shape, DType::F32, &DEV).unwrap()).unwrap_err().to_string()
     };
     assert!(error(&[1, 2, 4, 4]).contains("(N, 3, H, W), got [1, 2, 4, 4]"), "{}", error(&[1, 2, 4, 4]));
     assert!(error(&[3, 4, 4]).contains("[3, 4, 4]"));
     assert!(error(&[1, 3, 0, 4]).contains("at least 1x1"));
     assert_eq!(
-        norm.forward(&Tensor::zeros((0, 3, 4, 4), DType::F32, &Device::Cpu).unwrap()).unwrap().dims(),
+        norm.forward(&Tensor::zeros((0, 3, 4, 4), DType::F32, &DEV).unwrap()).unwrap().dims(),
         [0, 3, 4, 4]
     );
     assert!(InstanceNorm2d::new(&InstanceNormConfig::new(0), store.vb()).is_err());

@@ -1,14 +1,12 @@
 //! Batch normalisation against PyTorch: values, gradients and running statistics.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::ModuleT;
 use gdl_kernels::{Activation, init::InitScheme, rng::SharedRng};
 use gdl_norm::{BatchNorm2d, BatchNormConfig, Norm2d, NormConfig, NormKind};
-use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, check_gradients};
 use gdl_train::ParamStore;
-
-const DEV: Device = Device::Cpu;
 
 #[test]
 fn training_and_inference_are_pytorch_s() {

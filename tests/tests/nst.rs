@@ -1,11 +1,11 @@
 //! Style transfer: losses and gradients against PyTorch and finite differences, and what a run does with its settings.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use gdl_nst::{
     Error, Init, Layer, LossWeights, NstConfig, Objective, OptimizerKind, Statistics, Style, StyleTransfer,
 };
-use gdl_tests::{Fixture, assert_bitwise, assert_close};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close};
 use gdl_train::SharedRng;
 use gdl_vgg::{Pooling, Tap, VggConfig, VggWeights};
 use std::ops::ControlFlow;
@@ -47,7 +47,7 @@ fn losses_and_gradients_are_pytorchs() {
             config.style_levels = 2;
             config.style_layers = Some(vec![Tap::relu(1, 1).into(), Tap::relu(2, 1).into()]);
         }
-        let vgg = Objective::network(&config, &weights, DType::F64, &Device::Cpu).unwrap();
+        let vgg = Objective::network(&config, &weights, DType::F64, &DEV).unwrap();
         let objective = Objective::new(&config, &weights, vgg, &fixture.get("content"), &styles).unwrap();
         let image = Var::from_tensor(&fixture.get("image")).unwrap();
         let (losses, grads) = objective.gradients(&image).unwrap();
@@ -68,7 +68,7 @@ fn small_weights() -> VggWeights {
 
 fn pictures() -> (Tensor, [Style; 1]) {
     let rng = SharedRng::seed(2);
-    let draw = |h, w| rng.rand((3, h, w), 0.0, 1.0, DType::F32, &Device::Cpu).unwrap();
+    let draw = |h, w| rng.rand((3, h, w), 0.0, 1.0, DType::F32, &DEV).unwrap();
     (draw(18, 30), [draw(25, 20).into()])
 }
 
@@ -128,8 +128,8 @@ fn the_same_seed_gives_the_same_picture_and_the_observer_may_stop() {
 #[test]
 fn every_start_and_pooling_works_on_odd_pictures() {
     let weights = small_weights();
-    let grey = Tensor::full(0.5f32, (3, 5, 5), &Device::Cpu).unwrap();
-    let line = Tensor::ones((3, 1, 40), DType::F32, &Device::Cpu).unwrap();
+    let grey = Tensor::full(0.5f32, (3, 5, 5), &DEV).unwrap();
+    let line = Tensor::ones((3, 1, 40), DType::F32, &DEV).unwrap();
     for init in [Init::Content, Init::Recoloured, Init::Gray, Init::Noise, Init::StyleStats] {
         for (content, style) in [(&grey, &line), (&line, &grey)] {
             let config = NstConfig { init, pooling: Pooling::L2, size: 16, steps: 2, ..NstConfig::default() };
@@ -160,7 +160,7 @@ fn wrong_settings_and_pictures_are_named() {
     let flat = content.narrow(0, 0, 1).unwrap();
     let new = |content: &Tensor, styles: &[Style]| StyleTransfer::new(&quick(), &weights, content, styles);
     assert!(new(&flat, &styles).unwrap_err().to_string().contains("content picture"));
-    let empty = [Tensor::zeros((3, 0, 4), DType::F32, &Device::Cpu).unwrap().into()];
+    let empty = [Tensor::zeros((3, 0, 4), DType::F32, &DEV).unwrap().into()];
     assert!(new(&content, &empty).unwrap_err().to_string().contains("style picture"));
     assert!(new(&content, &[]).unwrap_err().to_string().contains("styles"));
 }

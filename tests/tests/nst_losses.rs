@@ -1,13 +1,13 @@
 //! Every loss of style transfer on its own: against PyTorch and finite differences, masked and not, at several sizes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use gdl_nst::{
     Gaussian, content_loss, covariance_loss, histogram_loss, mean_and_covariance, mean_std_loss,
     place_weighted, quantiles, style_loss, tv_l1_loss, tv_loss, tv_nine_point_loss, wasserstein_loss,
     with_unit_gradient,
 };
-use gdl_tests::{Fixture, assert_close, check_gradients};
+use gdl_tests::{DEV, Fixture, assert_close, check_gradients};
 use gdl_train::SharedRng;
 use gdl_vgg::gram_matrix;
 
@@ -19,7 +19,7 @@ fn losses(style: &Tensor) -> Vec<(&'static str, Loss)> {
     let gram = gram_matrix(style).unwrap();
     let (mean, covariance) = mean_and_covariance(style, None).unwrap();
     let full = (&covariance * c as f64).unwrap();
-    let eye = Tensor::eye(c, style.dtype(), &Device::Cpu).unwrap();
+    let eye = Tensor::eye(c, style.dtype(), &DEV).unwrap();
     let variance = full.broadcast_mul(&eye).unwrap().sum_keepdim(2).unwrap();
     let gaussian = Gaussian::new(&mean, &full).unwrap();
     let histogram = quantiles(style).unwrap();
@@ -61,9 +61,9 @@ fn losses_and_gradients_are_pytorchs() {
 #[test]
 fn gradients_agree_with_finite_differences() {
     let rng = SharedRng::seed(1);
-    let draw = |shape: &[usize]| rng.randn(shape, DType::F64, &Device::Cpu).unwrap();
+    let draw = |shape: &[usize]| rng.randn(shape, DType::F64, &DEV).unwrap();
     let (f, style) = (draw(&[1, 3, 4, 5]), draw(&[1, 3, 2, 7]));
-    let places = rng.rand((1, 1, 4, 5), 0.2, 1.8, DType::F64, &Device::Cpu).unwrap();
+    let places = rng.rand((1, 1, 4, 5), 0.2, 1.8, DType::F64, &DEV).unwrap();
     let places = places.broadcast_div(&places.mean_all().unwrap()).unwrap();
     // Smooth, or (histogram, L1) with kinks that drawn values are far from: central differences of 1e-5 leave rounding.
     for (name, loss) in losses(&style) {
@@ -91,7 +91,7 @@ fn number(t: &Tensor) -> f64 {
 fn losses_are_0_at_the_style_and_1_where_there_is_nothing() {
     let rng = SharedRng::seed(2);
     for dtype in [DType::F32, DType::F64] {
-        let style = rng.randn((1, 5, 6, 7), dtype, &Device::Cpu).unwrap().relu().unwrap();
+        let style = rng.randn((1, 5, 6, 7), dtype, &DEV).unwrap().relu().unwrap();
         let nothing = style.zeros_like().unwrap();
         for (name, loss) in losses(&style) {
             let (same, none) = (number(&loss(&style, None).unwrap()), number(&loss(&nothing, None).unwrap()));
@@ -125,11 +125,11 @@ fn losses_are_0_at_the_style_and_1_where_there_is_nothing() {
 #[test]
 fn a_mask_leaves_what_is_under_it() {
     let rng = SharedRng::seed(3);
-    let draw = |w| rng.randn((1, 4, 6, w), DType::F64, &Device::Cpu).unwrap();
+    let draw = |w| rng.randn((1, 4, 6, w), DType::F64, &DEV).unwrap();
     let (left, right, style) = (draw(5), draw(3), draw(7));
     let both = Tensor::cat(&[&left, &right], 3).unwrap();
-    let one = Tensor::full(8.0 / 5.0, (1, 1, 6, 5), &Device::Cpu).unwrap();
-    let zero = Tensor::zeros((1, 1, 6, 3), DType::F64, &Device::Cpu).unwrap();
+    let one = Tensor::full(8.0 / 5.0, (1, 1, 6, 5), &DEV).unwrap();
+    let zero = Tensor::zeros((1, 1, 6, 3), DType::F64, &DEV).unwrap();
     let mask = Tensor::cat(&[&one, &zero], 3).unwrap();
     for (name, loss) in losses(&style) {
         let (masked, cut) = (loss(&both, Some(&mask)).unwrap(), loss(&left, None).unwrap());
@@ -145,7 +145,7 @@ fn a_mask_leaves_what_is_under_it() {
 fn the_same_picture_twice_as_often_has_the_same_losses() {
     // Weights mean the same at every resolution: every loss is one of distributions, not of how many pixels they have.
     let rng = SharedRng::seed(4);
-    let draw = |h, w| rng.randn((1, 4, h, w), DType::F64, &Device::Cpu).unwrap();
+    let draw = |h, w| rng.randn((1, 4, h, w), DType::F64, &DEV).unwrap();
     let (f, p, style) = (draw(6, 8), draw(6, 8), draw(5, 9));
     let twice = |x: &Tensor| x.repeat((1, 1, 2, 2)).unwrap();
     for (name, loss) in losses(&style) {
@@ -170,10 +170,10 @@ fn the_same_picture_twice_as_often_has_the_same_losses() {
 fn wasserstein_holds_in_f32_for_few_positions_and_large_activations() {
     let rng = SharedRng::seed(6);
     let draw = |c: usize, h, w, scale: f64| {
-        let x = rng.randn((1, c, h, w), DType::F64, &Device::Cpu).unwrap().relu().unwrap();
+        let x = rng.randn((1, c, h, w), DType::F64, &DEV).unwrap().relu().unwrap();
         // Channels of very different size, as a trained network has them.
         let sizes: Vec<f64> = (0..c).map(|i| scale * 10f64.powf(-3.0 * i as f64 / c as f64)).collect();
-        x.broadcast_mul(&Tensor::from_vec(sizes, (1, c, 1, 1), &Device::Cpu).unwrap()).unwrap()
+        x.broadcast_mul(&Tensor::from_vec(sizes, (1, c, 1, 1), &DEV).unwrap()).unwrap()
     };
     for (h, w, scale) in [(2, 2, 1.0), (5, 4, 300.0), (24, 20, 1e-3), (1, 1, 1.0)] {
         let (f, style) = (draw(48, h, w, scale), draw(48, 3, 4, scale));
@@ -205,8 +205,8 @@ fn wasserstein_holds_in_f32_for_few_positions_and_large_activations() {
 #[test]
 fn a_normalised_gradient_has_its_strength_and_its_direction() {
     let rng = SharedRng::seed(7);
-    let x = Var::from_tensor(&rng.randn((1, 3, 4, 4), DType::F32, &Device::Cpu).unwrap()).unwrap();
-    let target = rng.randn((1, 3, 4, 4), DType::F32, &Device::Cpu).unwrap();
+    let x = Var::from_tensor(&rng.randn((1, 3, 4, 4), DType::F32, &DEV).unwrap()).unwrap();
+    let target = rng.randn((1, 3, 4, 4), DType::F32, &DEV).unwrap();
     // Also where the squares of the gradient are too small for f32.
     for factor in [1.0, 1e-30, 1e12] {
         let loss = |x: &Tensor| (x - &target)?.sqr()?.sum_all()? * factor;

@@ -1,13 +1,13 @@
 //! What the options of style transfer do: masks, colours, scales, averages, retries, and going on from a saved state.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use gdl_image_io::{Filter, resize};
 use gdl_nst::{
     Error, Init, KeepColour, Layer, LossKind, LossWeights, NstConfig, Objective, OptimizerKind, Statistics,
     Style, StyleTransfer, TotalVariation, luma,
 };
-use gdl_tests::{assert_bitwise, max_abs_diff, noise_picture, small_vgg};
+use gdl_tests::{DEV, assert_bitwise, max_abs_diff, noise_picture, small_vgg};
 use gdl_vgg::Tap;
 use std::ops::ControlFlow;
 
@@ -27,7 +27,7 @@ fn mean(x: &Tensor) -> f64 {
 /// A mask (1, 8) of so many white columns from the left.
 fn columns(white: usize) -> Tensor {
     let row: Vec<f32> = (0..8).map(|i| f32::from(u8::from(i < white))).collect();
-    Tensor::from_vec(row, (1, 8), &Device::Cpu).unwrap()
+    Tensor::from_vec(row, (1, 8), &DEV).unwrap()
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn every_loss_lowers_its_own_share() {
 
 #[test]
 fn a_mask_keeps_a_style_in_its_place() {
-    let content = Tensor::full(0.5f32, (3, 32, 32), &Device::Cpu).unwrap();
-    let plain = |x: f32| Tensor::full(x, (3, 32, 32), &Device::Cpu).unwrap();
+    let content = Tensor::full(0.5f32, (3, 32, 32), &DEV).unwrap();
+    let plain = |x: f32| Tensor::full(x, (3, 32, 32), &DEV).unwrap();
     let config = NstConfig {
         size: 32,
         min_size: 32,
@@ -138,7 +138,7 @@ fn masks_that_make_no_sense_are_named() {
 fn colours_are_kept() {
     // Reddish and greenish, with some texture.
     let tint = |x: Tensor, rgb: [f32; 3]| {
-        let rgb = Tensor::new(&rgb, &Device::Cpu).unwrap().reshape((3, 1, 1)).unwrap();
+        let rgb = Tensor::new(&rgb, &DEV).unwrap().reshape((3, 1, 1)).unwrap();
         ((x * 0.3).unwrap().broadcast_add(&rgb)).unwrap()
     };
     let content = tint(noise_picture(32, 32, 1), [0.6, 0.2, 0.2]);
@@ -329,7 +329,7 @@ fn a_picture_of_ones_own_is_where_it_starts() {
     assert_eq!(at(&noise_picture(8, 50, 3)).unwrap().image().unwrap().dims(), [3, 32, 32]);
     assert!(at(&start.narrow(0, 0, 1).unwrap()).unwrap_err().to_string().contains("initial picture"));
     let noise = NstConfig { init: Init::StyleStats, ..config.clone() };
-    let plain = Tensor::full(0.8f32, (3, 9, 9), &Device::Cpu).unwrap();
+    let plain = Tensor::full(0.8f32, (3, 9, 9), &DEV).unwrap();
     let picture =
         StyleTransfer::new(&noise, &small_vgg(), &content, &[plain.into()]).unwrap().image().unwrap();
     assert!((mean(&picture) - 0.8).abs() < 0.01, "the style's colour: {}", mean(&picture));
@@ -351,7 +351,7 @@ fn the_pull_of_a_weight_is_the_same_at_every_size() {
     let (c, s, x) = (blocks(1), blocks(2), blocks(3));
     let parts = |tile: usize| {
         let tiled = |t: &Tensor| t.repeat((1, tile, tile)).unwrap().to_dtype(DType::F64).unwrap();
-        let vgg = Objective::network(&config, &small_vgg(), DType::F64, &Device::Cpu).unwrap();
+        let vgg = Objective::network(&config, &small_vgg(), DType::F64, &DEV).unwrap();
         let content = tiled(&c).unsqueeze(0).unwrap();
         let mut objective =
             Objective::new(&config, &small_vgg(), vgg, &content, &[tiled(&s).into()]).unwrap();

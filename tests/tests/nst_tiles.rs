@@ -1,12 +1,12 @@
 //! Style transfer in tiles is style transfer without, and the memory it takes is planned.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use gdl_nst::{
     Error, Layer, NstConfig, Objective, OptimizerKind, Statistics, Style, StyleSource, StyleTransfer,
     TileReport, TotalVariation, plan,
 };
-use gdl_tests::{assert_bitwise, max_abs_diff};
+use gdl_tests::{DEV, assert_bitwise, max_abs_diff};
 use gdl_train::SharedRng;
 use gdl_vgg::{Arch, Pooling, Tap, VggConfig, VggWeights};
 use std::ops::ControlFlow;
@@ -26,13 +26,13 @@ fn weights() -> VggWeights {
 }
 
 fn draw(h: usize, w: usize, seed: u64) -> Tensor {
-    SharedRng::seed(seed).rand((3, h, w), 0.0, 1.0, DType::F64, &Device::Cpu).unwrap()
+    SharedRng::seed(seed).rand((3, h, w), 0.0, 1.0, DType::F64, &DEV).unwrap()
 }
 
 /// White in so many of 8 columns from the left.
 fn columns(white: usize) -> Tensor {
     let row: Vec<f64> = (0..8).map(|i| f64::from(u8::from(i < white))).collect();
-    Tensor::from_vec(row, (1, 8), &Device::Cpu).unwrap()
+    Tensor::from_vec(row, (1, 8), &DEV).unwrap()
 }
 
 /// Losses and gradient without tiles, and in tiles of each of the sides.
@@ -48,7 +48,7 @@ fn compare(config: &NstConfig, (h, w): (usize, usize), styles: &[Style], sides: 
         .collect();
     let content = cast(&draw(h, w, 1).unsqueeze(0).unwrap());
     let image = Var::from_tensor(&cast(&draw(h, w, 2).unsqueeze(0).unwrap())).unwrap();
-    let vgg = || Objective::network(config, &weights(), dtype, &Device::Cpu).unwrap();
+    let vgg = || Objective::network(config, &weights(), dtype, &DEV).unwrap();
     let whole = Objective::new(config, &weights(), vgg(), &content, &styles).unwrap();
     let (want, grads) = whole.gradients(&image).unwrap();
     let want_grad = grads.get(&image).unwrap();
@@ -158,7 +158,7 @@ fn the_gradient_is_that_of_finite_differences() {
         pooling: Pooling::Average,
         ..base()
     };
-    let vgg = Objective::network(&config, &weights(), DType::F64, &Device::Cpu).unwrap();
+    let vgg = Objective::network(&config, &weights(), DType::F64, &DEV).unwrap();
     let content = draw(20, 21, 1).unsqueeze(0).unwrap();
     let tiled = Objective::in_tiles(&config, &weights(), vgg, &content, &two(), 8).unwrap();
     let (image, step) = (draw(20, 21, 2).unsqueeze(0).unwrap(), draw(20, 21, 3).unsqueeze(0).unwrap());

@@ -1,17 +1,15 @@
 //! Discriminators, adversarial losses and the gradient penalty against PyTorch.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Module, Tensor, Var};
+use candle_core::{DType, Module, Tensor, Var};
 use candle_nn::VarBuilder;
 use gdl_kernels::{init::InitScheme, rng::SharedRng};
 use gdl_patchgan::{
     Discriminator, GanLoss, PatchGan, PatchGanConfig, PixelGan, PixelGanConfig, gradient_penalty,
 };
-use gdl_tests::{Fixture, assert_close, check_gradients};
+use gdl_tests::{DEV, Fixture, assert_close, check_gradients};
 use gdl_train::ParamStore;
 use std::collections::HashMap;
-
-const DEV: Device = Device::Cpu;
 
 const CASES: [&str; 4] = ["patch1", "patch2", "patch3", "pixel"];
 

@@ -1,7 +1,7 @@
 //! pix2pix: whole training steps against PyTorch, pairs from files, resuming, and learning.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use gdl_cyclegan::builtin::Domain;
 use gdl_cyclegan::eval::{self, Similarity};
 use gdl_cyclegan::{
@@ -11,12 +11,10 @@ use gdl_cyclegan::{
 };
 use gdl_image_io::Preprocess;
 use gdl_patchgan::GanLoss;
-use gdl_tests::{Fixture, assert_bitwise, assert_close};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close};
 use gdl_train::{AdamConfig, OnExisting, Tensors};
 use std::ops::ControlFlow;
 use std::path::Path;
-
-const DEV: Device = Device::Cpu;
 
 fn f64s(t: &Tensor) -> Tensor {
     t.to_dtype(DType::F64).unwrap()

@@ -1,14 +1,12 @@
 //! Blocks that the backward pass computes again: the same gradients, masks and statistics as without.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::ModuleT;
 use gdl_cyclegan::{Generator, GeneratorConfig, NormKind};
 use gdl_kernels::{Gradients, is_recomputing, recomputed, rng::SharedRng};
-use gdl_tests::assert_bitwise;
+use gdl_tests::{DEV, assert_bitwise};
 use gdl_train::{ParamStore, RngState, Tensors};
-
-const DEV: Device = Device::Cpu;
 
 /// Two passes over a generator whose output is used twice in the second, as CycleGAN does: every gradient, every tensor of the
 /// store afterwards, and where the random numbers stand.

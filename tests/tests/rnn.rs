@@ -1,18 +1,16 @@
 //! Recurrent layers: parity with PyTorch, finite differences, state, padding, initial values, errors.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use candle_core::{DType, Module, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use gdl_kernels::rng::SharedRng;
 use gdl_rnn::{
     Embedding, EmbeddingConfig, Gru, GruConfig, GruReset, GruState, LayerNorm, Lstm, LstmCell, LstmConfig,
     LstmNorm, LstmState, SequenceParams, Zoneout, gru_sequence, linear, lstm_sequence, reference,
 };
-use gdl_tests::{Fixture, assert_bitwise, assert_close, check_gradients};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, check_gradients, on_device};
 use gdl_train::ParamStore;
 use std::collections::HashMap;
-
-const DEV: Device = Device::Cpu;
 
 /// f64: both sides round some hundred operations at 1e-16 each. f32 against the f64 fixture: the same at 6e-8.
 const TOLERANCES: [(DType, f64); 2] = [(DType::F64, 1e-12), (DType::F32, 1e-5)];
@@ -416,8 +414,9 @@ fn a_frozen_layer_passes_gradients_on() {
 
 #[test]
 fn a_long_sequence_trains() {
-    // candle walks the graph by recursion: composed of single steps, this overflows the stack.
-    if gdl_kernels::force_reference() {
+    // candle walks the graph by recursion: composed of single steps, this overflows the stack. On CUDA layers with
+    // normalisation, projection or zoneout are.
+    if gdl_kernels::force_reference() || on_device() {
         return;
     }
     let store = ParamStore::new(DType::F32, &DEV, 1);
@@ -548,7 +547,8 @@ fn embedding_gradients_add_up_over_repeated_tokens() {
     let grads = embedding.forward(&ids).unwrap().sum_all().unwrap().backward().unwrap();
     let grad = grads.get(&weight).unwrap().to_vec2::<f32>().unwrap();
     assert_eq!(grad, [[1., 1.], [3., 3.], [0., 0.], [2., 2.]]);
-    assert!(embedding.forward(&Tensor::new(&[4u32], &DEV).unwrap()).is_err());
+    // A GPU would have to be waited for; there such a row is NaN.
+    assert!(on_device() || embedding.forward(&Tensor::new(&[4u32], &DEV).unwrap()).is_err());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Optimizers against PyTorch's trajectories (`fixtures/train.py`).
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
-use gdl_tests::{Fixture, assert_bitwise, assert_close, max_abs_diff};
+use candle_core::{DType, Tensor, Var, backprop::GradStore};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, max_abs_diff};
 use gdl_train::*;
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ fn n_plus_m_steps_are_n_saved_loaded_m() {
         save_tensors(dir.path().join("w.safetensors"), &tensors, &BTreeMap::new()).unwrap();
 
         let second = Problem::new();
-        let (loaded, _) = load_tensors(dir.path().join("w.safetensors"), &Device::Cpu).unwrap();
+        let (loaded, _) = load_tensors(dir.path().join("w.safetensors"), &DEV).unwrap();
         for (k, v) in &second.vars {
             v.set(&loaded[k]).unwrap();
         }
@@ -198,7 +198,7 @@ fn clipping_as_pytorch_does_it() {
     let mut grads = problem.gradients(1);
     let norm = clip_grad_norm(&problem.vars, &mut grads, 0.5).unwrap();
     // f32 roundings of the gradient itself.
-    assert_close(&Tensor::new(&[norm as f32], &Device::Cpu).unwrap(), &f.get("clip.norm"), 0.0, 1e-6, "norm");
+    assert_close(&Tensor::new(&[norm as f32], &DEV).unwrap(), &f.get("clip.norm"), 0.0, 1e-6, "norm");
     for (i, key) in [(0, "clip.w"), (2, "clip.r")] {
         assert_close(grads.get(&problem.vars[i].1).unwrap(), &f.get(key), 1e-7, 1e-6, key);
     }
@@ -210,7 +210,7 @@ fn clipping_as_pytorch_does_it() {
         grads.get(&problem.vars[2].1).unwrap().abs().unwrap().max(0).unwrap().to_scalar().unwrap();
     assert_eq!(largest, 0.01);
 
-    let nan = Tensor::new(&[f32::NAN, 0., 0.], &Device::Cpu).unwrap();
+    let nan = Tensor::new(&[f32::NAN, 0., 0.], &DEV).unwrap();
     grads.insert(&problem.vars[2].1, nan);
     let error = clip_grad_norm(&problem.vars, &mut grads, 1.0).unwrap_err().to_string();
     assert!(error.contains("gradient of r"), "{error}");
@@ -330,7 +330,7 @@ fn lbfgs_goes_on_from_its_state() {
 
 #[test]
 fn lbfgs_leaves_the_variables_where_they_were_when_the_closure_fails() {
-    let p = Var::new(&[-1.2f64, 1.0], &Device::Cpu).unwrap();
+    let p = Var::new(&[-1.2f64, 1.0], &DEV).unwrap();
     let mut lbfgs = Lbfgs::new(vec![("p".into(), p.clone())], LbfgsConfig::default()).unwrap();
     let mut calls = 0;
     let outcome = lbfgs.step(|| {
@@ -349,7 +349,7 @@ fn lbfgs_leaves_the_variables_where_they_were_when_the_closure_fails() {
 
 fn small_store(seed: u64) -> ParamStore {
     use candle_nn::init;
-    let store = ParamStore::new(DType::F32, &Device::Cpu, seed);
+    let store = ParamStore::new(DType::F32, &DEV, seed);
     let vb = store.vb();
     vb.get_with_hints((2, 3), "kaiming", init::DEFAULT_KAIMING_UNIFORM).unwrap();
     vb.get_with_hints((2, 3), "kaiming_normal", init::DEFAULT_KAIMING_NORMAL).unwrap();
@@ -377,7 +377,7 @@ fn weights_come_back_bitwise_in_every_type() {
     let path = dir.path().join("w.safetensors");
     for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
         let make = |seed| {
-            let store = ParamStore::new(dtype, &Device::Cpu, seed);
+            let store = ParamStore::new(dtype, &DEV, seed);
             store.vb().get_with_hints((3, 5), "a.b", candle_nn::init::DEFAULT_KAIMING_NORMAL).unwrap();
             store
         };
@@ -453,7 +453,7 @@ fn hostile_weight_files_change_nothing_and_say_what_is_wrong() {
 /// Trains up to `until` and saves there; goes on from the run's checkpoint where there is one.
 fn train(run: &RunDir, until: u64) -> ParamStore {
     let problem = Problem::new();
-    let store = ParamStore::new(DType::F32, &Device::Cpu, 3);
+    let store = ParamStore::new(DType::F32, &DEV, 3);
     let w = store.vb().get_with_hints((4, 5), "w", candle_nn::init::DEFAULT_KAIMING_NORMAL).unwrap();
     let mut adam = Adam::new(store.trainable(), AdamConfig::gan()).unwrap();
     let base = adam.learning_rate();
@@ -462,7 +462,7 @@ fn train(run: &RunDir, until: u64) -> ParamStore {
     let mut log = run.metrics();
     let mut begin = 0;
     if run.has_checkpoint() {
-        let checkpoint = run.load_checkpoint(&Device::Cpu).unwrap();
+        let checkpoint = run.load_checkpoint(&DEV).unwrap();
         store.load_tensors("checkpoint", &checkpoint.weights).unwrap();
         checkpoint.restore_optimizer("adam", &mut adam).unwrap();
         rng.set_state(&checkpoint.state::<RngState>().unwrap()).unwrap();
@@ -471,7 +471,7 @@ fn train(run: &RunDir, until: u64) -> ParamStore {
     }
     for step in begin..until {
         adam.set_learning_rate(base * schedule.factor(step));
-        let noise = rng.randn((8, 4), DType::F32, &Device::Cpu).unwrap();
+        let noise = rng.randn((8, 4), DType::F32, &DEV).unwrap();
         let out = (&problem.x + noise).unwrap().matmul(&w).unwrap().tanh().unwrap();
         let loss = (out - &problem.y).unwrap().sqr().unwrap().mean_all().unwrap();
         adam.step(&loss.backward().unwrap()).unwrap();
@@ -502,7 +502,7 @@ fn a_run_broken_off_and_resumed_ends_where_an_unbroken_one_does() {
     let text = |run: &RunDir| std::fs::read_to_string(run.metrics().path()).unwrap();
     assert_eq!(text(&whole), text(&parts));
     let states = |run: &RunDir| {
-        let c = run.load_checkpoint(&Device::Cpu).unwrap();
+        let c = run.load_checkpoint(&DEV).unwrap();
         (c.state.clone(), c.optimizers["adam"].scalars.clone())
     };
     assert_eq!(states(&whole), states(&parts));

@@ -1,10 +1,10 @@
 //! VGG against PyTorch, and its weight files against all that can be wrong with one.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::VarBuilder;
 use gdl_conv::PadMode;
-use gdl_tests::{Fixture, assert_bitwise, assert_close, shared_data};
+use gdl_tests::{DEV, Fixture, assert_bitwise, assert_close, shared_data};
 use gdl_vgg::{
     Arch, FileRange, Pooling, Preprocess, Stage, Tap, Vgg, VggConfig, VggWeights, fetch_ranges, gram_matrix,
 };
@@ -42,10 +42,10 @@ fn features_grams_and_gradients_are_pytorchs() {
         let weights = narrow(&fixture, arch);
         let upto = Tap::relu(5, 1);
         let config = VggConfig { pooling, first_padding, ..weights.config(upto).unwrap() };
-        let vgg = weights.vgg(&config, DType::F64, &Device::Cpu).unwrap();
+        let vgg = weights.vgg(&config, DType::F64, &DEV).unwrap();
         let x = Var::from_tensor(&fixture.get("x")).unwrap();
         let found = vgg.features(&weights.preprocess().apply(&x).unwrap(), &taps()).unwrap();
-        let mut loss = Tensor::zeros((), DType::F64, &Device::Cpu).unwrap();
+        let mut loss = Tensor::zeros((), DType::F64, &DEV).unwrap();
         // f64 on both sides, sums of at most a few thousand products: only the order of summation differs.
         let close = |got: &Tensor, key: &str| {
             let key = format!("{name}.{key}");
@@ -68,8 +68,8 @@ fn features_grams_and_gradients_are_pytorchs() {
 #[test]
 fn taps_come_in_the_order_asked_for() {
     let weights = narrow(&Fixture::load("vgg"), Arch::Vgg16);
-    let vgg = weights.vgg(&weights.config(Tap::conv(3, 2)).unwrap(), DType::F32, &Device::Cpu).unwrap();
-    let x = Tensor::ones((1, 3, 9, 4), DType::F32, &Device::Cpu).unwrap();
+    let vgg = weights.vgg(&weights.config(Tap::conv(3, 2)).unwrap(), DType::F32, &DEV).unwrap();
+    let x = Tensor::ones((1, 3, 9, 4), DType::F32, &DEV).unwrap();
     let (a, b) = (Tap::relu(2, 1), Tap::conv(1, 2));
     let both = vgg.features(&x, &[a, b, a]).unwrap();
     assert_eq!(both.iter().map(|t| t.dims()[1]).collect::<Vec<_>>(), [5, 4, 5]);
@@ -82,7 +82,7 @@ fn taps_come_in_the_order_asked_for() {
     assert!(small.contains("3x4") && small.contains("4x4"), "{small}");
     let none = Vgg::new(
         &VggConfig { arch: Arch::Vgg16, upto: Tap::relu(3, 4), ..VggConfig::default() },
-        VarBuilder::zeros(DType::F32, &Device::Cpu),
+        VarBuilder::zeros(DType::F32, &DEV),
     );
     assert!(none.unwrap_err().to_string().contains("relu3_4"));
 }
@@ -90,8 +90,8 @@ fn taps_come_in_the_order_asked_for() {
 #[test]
 fn weights_are_frozen_and_only_the_picture_gets_a_gradient() {
     let weights = narrow(&Fixture::load("vgg"), Arch::Vgg19);
-    let vgg = weights.vgg(&weights.config(Tap::relu(2, 1)).unwrap(), DType::F32, &Device::Cpu).unwrap();
-    let x = Var::ones((1, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
+    let vgg = weights.vgg(&weights.config(Tap::relu(2, 1)).unwrap(), DType::F32, &DEV).unwrap();
+    let x = Var::ones((1, 3, 8, 8), DType::F32, &DEV).unwrap();
     let f = vgg.features(&x, &[Tap::relu(2, 1)]).unwrap().remove(0);
     let grads = f.sum_all().unwrap().backward().unwrap();
     assert!(grads.get(&x).is_some());
@@ -160,7 +160,7 @@ fn serialized(tensors: &BTreeMap<String, Tensor>, metadata: &[(&str, &str)]) -> 
 #[test]
 fn files_that_are_no_vgg_weights_are_refused_by_name_and_key() {
     let good = first_layers();
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &DEV).unwrap();
     let with = |key: &str, tensor: Option<Tensor>| {
         let mut tensors = good.clone();
         match tensor {
@@ -176,9 +176,9 @@ fn files_that_are_no_vgg_weights_are_refused_by_name_and_key() {
         with("features.7.weight", Some(zeros(&[128, 128, 3, 3]))).contains("features.5.weight is missing")
     );
     assert!(with("features.3.weight", Some(zeros(&[64]))).contains("features.3.weight"));
-    let nan = Tensor::full(f32::NAN, 64, &Device::Cpu).unwrap();
+    let nan = Tensor::full(f32::NAN, 64, &DEV).unwrap();
     assert!(with("features.2.bias", Some(nan)).contains("features.2.bias holds NaN"));
-    let whole = Tensor::zeros(64, DType::U32, &Device::Cpu).unwrap();
+    let whole = Tensor::zeros(64, DType::U32, &DEV).unwrap();
     assert!(with("features.2.bias", Some(whole)).contains("features.2.bias holds u32"));
 
     for (metadata, key) in [
@@ -248,7 +248,7 @@ fn half_precision_halves_the_file_and_comes_back_from_its_bytes() {
     }
     // What half precision cannot hold is refused before anything is written.
     let mut tensors = weights.tensors().clone();
-    tensors.insert("features.0.bias".into(), Tensor::full(1e6f32, 4, &Device::Cpu).unwrap());
+    tensors.insert("features.0.bias".into(), Tensor::full(1e6f32, 4, &DEV).unwrap());
     let widths = WIDTHS.map(|w| w.to_string()).join(",");
     let metadata = HashMap::from([("widths".to_string(), widths)]);
     let large = VggWeights::from_tensors("large", tensors, &metadata).unwrap();
