@@ -11,6 +11,8 @@ pub(crate) struct Reading {
     pass: Option<(usize, Pass)>,
     /// Steps before each of the passes so far, where passes differ.
     before: Vec<usize>,
+    /// What has been made ready, and for which step.
+    ahead: Option<(usize, candle_core::Result<Batch>)>,
 }
 
 #[derive(Debug)]
@@ -129,7 +131,7 @@ impl Reading {
                 Order::Windows(Windows { tokens, batch, seq, seed })
             }
         };
-        Ok(Self { order, pass: None, before: vec![0] })
+        Ok(Self { order, pass: None, before: vec![0], ahead: None })
     }
 
     /// The tokens.
@@ -185,8 +187,20 @@ impl Reading {
         (pass, step - self.before[pass])
     }
 
+    /// Makes ready, and uploads, what a step is going to [`get`](Self::get): before a GPU is waited for.
+    pub(crate) fn prepare(&mut self, step: usize, device: &Device) {
+        self.ahead = Some((step, self.read(step, device)));
+    }
+
     /// What a step reads, counted from 0 since the first ever.
     pub(crate) fn get(&mut self, step: usize, device: &Device) -> candle_core::Result<Batch> {
+        match self.ahead.take() {
+            Some((at, batch)) if at == step => batch,
+            _ => self.read(step, device),
+        }
+    }
+
+    fn read(&mut self, step: usize, device: &Device) -> candle_core::Result<Batch> {
         let (pass, place) = self.place(step);
         if self.pass.as_ref().is_none_or(|(at, _)| *at != pass) {
             let steps = match &self.order {

@@ -1,5 +1,6 @@
 use crate::config::Seq2SeqConfig;
 use candle_core::{DType, Device, Result, Tensor, bail};
+use gdl_kernels::numbers;
 use std::sync::Arc;
 
 /// Source rows of a batch, padded at their end to the longest.
@@ -143,7 +144,7 @@ impl Sources {
             .lengths
             .iter()
             .flat_map(|&len| (0..s).map(move |place| if place < len { 0. } else { NOTHING }));
-        Tensor::from_iter(mask.collect::<Vec<_>>(), self.ids.device())?.to_dtype(dtype)?.reshape((n, 1, s))
+        numbers(mask.collect(), (n, 1, s), dtype, self.ids.device())
     }
 }
 

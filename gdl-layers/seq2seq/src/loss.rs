@@ -1,4 +1,5 @@
 use candle_core::{D, Result, Tensor};
+use gdl_kernels::numbers;
 use serde::{Deserialize, Serialize};
 
 /// What training minimises beside the likelihood of the targets.
@@ -18,8 +19,7 @@ pub(crate) fn coverage(attention: &Tensor, counts: &Tensor) -> Result<Tensor> {
     let (_, t, _) = attention.dims3()?;
     // The steps before each: strictly lower triangular.
     let before = (0..t).flat_map(|row| (0..t).map(move |column| f64::from(u8::from(column < row))));
-    let before = Tensor::from_iter(before.collect::<Vec<_>>(), attention.device())?;
-    let before = before.reshape((1, t, t))?.to_dtype(attention.dtype())?;
+    let before = numbers(before.collect(), (1, t, t), attention.dtype(), attention.device())?;
     let covered = before.broadcast_matmul(attention)?; // (N, T, S)
     (attention.minimum(&covered)?.sum(D::Minus1)? * counts)?.sum_all()
 }

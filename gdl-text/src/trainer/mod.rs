@@ -238,6 +238,9 @@ impl Trainer {
         let clipping = Clipping::new([&loss], &self.vars, &grads, self.config.clip)?;
         self.optimizer.set_learning_rate(learning_rate);
         self.optimizer.step_braked(&grads, clipping.brake())?;
+        if self.steps_left() > 1 {
+            self.reading.prepare(self.step + 1, &self.device);
+        }
         let ([value], grad_norm) = clipping.read()?;
         if !value.is_finite() {
             return Err(Error::Diverged { step: self.step + 1, loss: value });

@@ -14,14 +14,25 @@ impl Canvas {
         Ok(Self { whole: Tensor::zeros((n, c, h, w), like.dtype(), like.device())? })
     }
 
-    /// Puts a part in its place, over what is there.
-    pub(super) fn put(&self, place: &Rect, part: &Tensor) -> Result<()> {
+    /// Puts a part in its place, where nothing has been put yet.
+    pub(super) fn put(&mut self, place: &Rect, part: &Tensor) -> Result<()> {
+        if !self.whole.device().is_cpu() {
+            return self.add(place, part);
+        }
         self.each_channel(place, part, |_, part| Ok(part))
     }
 
     /// Adds a part to what is there.
-    pub(super) fn add(&self, place: &Rect, part: &Tensor) -> Result<()> {
-        let columns = &place.columns;
+    pub(super) fn add(&mut self, place: &Rect, part: &Tensor) -> Result<()> {
+        let Rect { rows, columns } = place;
+        if !self.whole.device().is_cpu() {
+            // All channels at once, though it writes the whole anew: a device has the memory bandwidth for it, and would wait for
+            // hundreds of small pieces to be put on their way.
+            let (_, _, h, w) = self.whole.dims4()?;
+            let tall = part.pad_with_zeros(2, rows.start, h - rows.end)?;
+            self.whole = (&self.whole + tall.pad_with_zeros(3, columns.start, w - columns.end)?)?;
+            return Ok(());
+        }
         self.each_channel(place, part, |there, part| {
             (there.narrow(3, columns.start, columns.len())? + part)?.contiguous()
         })

@@ -188,7 +188,7 @@ impl CustomOp1 for Pull {
             let sum = self.slopes.iter().map(|slope| slope.at(&f)).reduce(|sum, own| sum? + own?);
             return sum.transpose();
         }
-        let sum = Canvas::new(&f, (h, w))?;
+        let mut sum = Canvas::new(&f, (h, w))?;
         for band in self.part.bands(band) {
             let Some(own) = band.of(&f)? else { continue };
             for slope in &self.slopes {

@@ -144,7 +144,7 @@ impl Objective {
         }
         let mut ahead = sweep.ahead.take();
         let (_, _, h, w) = sweep.image.dims4()?;
-        let canvas = Canvas::new(sweep.image, (h, w))?;
+        let mut canvas = Canvas::new(sweep.image, (h, w))?;
         for tile in sweep.tiles() {
             let content = self.content_features(&readers, tile)?;
             let traced = match ahead.take() {
