@@ -28,9 +28,18 @@ pub(crate) fn cases() -> Vec<Case> {
         steps("adam", "decay", |vars| {
             Ok(Box::new(Adam::new(vars, AdamConfig { weight_decay: 0.1, ..AdamConfig::default() })?))
         }),
-        // Its epsilon of 1e-8 is 0 in f16.
-        steps("rms_prop", "", |vars| Ok(Box::new(RmsProp::new(vars, RmsPropConfig::default())?)))
-            .not_in_half(),
+        steps("rms_prop", "", |vars| Ok(Box::new(RmsProp::new(vars, RmsPropConfig::default())?))),
+        steps("rms_prop", "centered, momentum, decay", |vars| {
+            let config = RmsPropConfig { centered: true, momentum: 0.9, ..RmsPropConfig::default() };
+            Ok(Box::new(RmsProp::new(vars, RmsPropConfig { weight_decay: 0.1, ..config })?))
+        }),
+        steps("sgd", "decay", |vars| {
+            Ok(Box::new(Sgd::new(vars, SgdConfig { weight_decay: 0.1, ..SgdConfig::default() })?))
+        }),
+        steps("sgd", "nesterov", |vars| {
+            let config = SgdConfig { momentum: 0.9, nesterov: true, ..SgdConfig::default() };
+            Ok(Box::new(Sgd::new(vars, config)?))
+        }),
         steps("sgd", "momentum", |vars| {
             Ok(Box::new(Sgd::new(vars, SgdConfig { momentum: 0.9, ..SgdConfig::default() })?))
         }),

@@ -1,4 +1,4 @@
-use super::elementwise::{Real, Rule};
+use super::elementwise::{Real, Rule, StepRule};
 use super::slots::Slots;
 use super::{Brake, GradientOf, Optimizer, OptimizerState, Stateful};
 use crate::Result;
@@ -86,12 +86,7 @@ impl Adam {
 
 impl Optimizer for Adam {
     fn step_along(&mut self, gradient: GradientOf<'_>, brake: Option<&Brake>) -> candle_core::Result<()> {
-        let rule = |t| AdamRule::new(&self.config, t);
-        #[cfg(feature = "cuda")]
-        if self.slots.on_cuda() && brake.is_none_or(|brake| brake.values().is_some()) {
-            return self.slots.step_at_once(gradient, brake.and_then(Brake::values), rule);
-        }
-        self.slots.step(gradient, brake, rule)
+        self.slots.step(gradient, brake, |t| AdamRule::new(&self.config, t))
     }
 
     fn learning_rate(&self) -> f64 {
@@ -117,13 +112,13 @@ impl Stateful for Adam {
 /// The numbers of one step.
 #[derive(Debug)]
 pub(crate) struct AdamRule {
-    pub(super) keep: f64,  // factor on p: decoupled decay
-    pub(super) decay: f64, // added to g, times p
-    pub(super) new1: f64,  // 1 - beta1
-    pub(super) beta2: f64,
-    pub(super) step_size: f64,
-    pub(super) correct2: f64, // 1 / sqrt(1 - beta2^t)
-    pub(super) eps: f64,
+    keep: f64,  // factor on p: decoupled decay
+    decay: f64, // added to g, times p
+    new1: f64,  // 1 - beta1
+    beta2: f64,
+    step_size: f64,
+    correct2: f64, // 1 / sqrt(1 - beta2^t)
+    eps: f64,
 }
 
 impl AdamRule {
@@ -167,5 +162,13 @@ impl Rule<2> for AdamRule {
         let v = ((v * self.beta2)? + (g.sqr()? * (1.0 - self.beta2))?)?;
         let step = (&m / ((v.sqrt()? * self.correct2)? + self.eps)?)?;
         Ok(((p - (step * self.step_size)?)?, [Some(m), Some(v)]))
+    }
+}
+
+impl StepRule<2> for AdamRule {
+    #[cfg(feature = "cuda")]
+    fn kernel(&self) -> super::cuda::Kernel {
+        let shared = [self.keep, self.decay, self.new1, self.beta2, self.eps];
+        super::cuda::Kernel { name: "adam", shared, own: [self.step_size, self.correct2] }
     }
 }

@@ -2,8 +2,8 @@ use candle_core::{Result, Tensor};
 
 /// What holds a step back: a factor on all its gradients, and whether it is taken at all.
 ///
-/// On a GPU both may be known to the device alone. [`Adam`](crate::Adam) takes them from there, so that the step is on its way
-/// before anybody has waited for the number that decides it; other optimizers wait.
+/// On a GPU both may be known to the device alone. Optimizers take them from there, so that the step is on its way before
+/// anybody has waited for the number that decides it.
 ///
 /// # Example
 /// ```

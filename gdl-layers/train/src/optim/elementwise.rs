@@ -52,6 +52,13 @@ pub(crate) trait Rule<const K: usize>: Sync {
     fn compose(&self, p: &Tensor, g: &Tensor, state: [&Tensor; K]) -> Result<(Tensor, [Option<Tensor>; K])>;
 }
 
+/// A rule that an optimizer steps by.
+pub(crate) trait StepRule<const K: usize>: Rule<K> {
+    /// The kernel that does the same on CUDA.
+    #[cfg(feature = "cuda")]
+    fn kernel(&self) -> super::cuda::Kernel;
+}
+
 /// Changes `p` and `state` in place.
 pub(crate) fn update<const K: usize, R: Rule<K>>(
     rule: &R,

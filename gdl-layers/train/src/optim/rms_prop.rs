@@ -1,4 +1,4 @@
-use super::elementwise::{Real, Rule};
+use super::elementwise::{Real, Rule, StepRule};
 use super::slots::Slots;
 use super::{Brake, GradientOf, Optimizer, OptimizerState, Stateful};
 use crate::Result;
@@ -142,5 +142,14 @@ impl Rule<3> for RmsPropRule<'_> {
             None
         };
         Ok(((p - (step * c.learning_rate)?)?, [Some(square), mean, buffer]))
+    }
+}
+
+impl StepRule<3> for RmsPropRule<'_> {
+    #[cfg(feature = "cuda")]
+    fn kernel(&self) -> super::cuda::Kernel {
+        let c = self.0;
+        let shared = [c.learning_rate, c.weight_decay, c.momentum, c.alpha, c.eps];
+        super::cuda::Kernel { name: "rms_prop", shared, own: [0.0; 2] }
     }
 }

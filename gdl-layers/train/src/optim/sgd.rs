@@ -1,4 +1,4 @@
-use super::elementwise::{Real, Rule};
+use super::elementwise::{Real, Rule, StepRule};
 use super::slots::Slots;
 use super::{Brake, GradientOf, Optimizer, OptimizerState, Stateful};
 use crate::Result;
@@ -135,5 +135,14 @@ impl Rule<1> for SgdRule<'_> {
         let buffer = ((buffer * old)? + (&g * new)?)?;
         let step = if c.nesterov { (g + (&buffer * c.momentum)?)? } else { buffer.clone() };
         Ok(((p - (step * c.learning_rate)?)?, [Some(buffer)]))
+    }
+}
+
+impl StepRule<1> for SgdRule<'_> {
+    #[cfg(feature = "cuda")]
+    fn kernel(&self) -> super::cuda::Kernel {
+        let (c, (old, new)) = (self.config, self.mix());
+        let shared = [c.learning_rate, c.weight_decay, c.momentum, f64::from(u8::from(c.nesterov)), 0.0];
+        super::cuda::Kernel { name: "sgd", shared, own: [old, new] }
     }
 }

@@ -1,4 +1,4 @@
-use super::elementwise::{Rule, update};
+use super::elementwise::{StepRule, update};
 use super::state::OptimizerState;
 use super::{Brake, GradientOf};
 use crate::tensors::{Expected, check};
@@ -54,12 +54,16 @@ impl<const K: usize> Slots<K> {
     }
 
     /// One step along what `gradient` finds; `rule` is given how many steps that variable has taken, this one included.
-    pub(crate) fn step<R: Rule<K>>(
+    pub(crate) fn step<R: StepRule<K>>(
         &mut self,
         gradient: GradientOf<'_>,
         brake: Option<&Brake>,
         rule: impl Fn(u64) -> R,
     ) -> candle_core::Result<()> {
+        #[cfg(feature = "cuda")]
+        if self.on_cuda() && brake.is_none_or(|brake| brake.values().is_some()) {
+            return self.step_at_once(gradient, brake.and_then(Brake::values), rule);
+        }
         let Some(factor) = brake.map_or(Ok(Some(1.0)), Brake::factor)? else { return Ok(()) };
         for slot in &mut self.slots {
             let Some(g) = gradient(&slot.var)? else { continue };
@@ -72,7 +76,7 @@ impl<const K: usize> Slots<K> {
 
     /// Whether the kernel for all variables at once takes them.
     #[cfg(feature = "cuda")]
-    pub(crate) fn on_cuda(&self) -> bool {
+    fn on_cuda(&self) -> bool {
         let first = self.slots.first().map(|slot| &slot.var);
         first.is_some_and(|first| {
             gdl_kernels::cuda::takes(first)
@@ -81,6 +85,34 @@ impl<const K: usize> Slots<K> {
                         && slot.var.device().location() == first.device().location()
                 })
         })
+    }
+
+    /// As [`step`](Self::step), where [`on_cuda`](Self::on_cuda), in one launch, with a brake that the device holds, if any:
+    /// nothing has changed after an error.
+    #[cfg(feature = "cuda")]
+    fn step_at_once<R: StepRule<K>>(
+        &mut self,
+        gradient: GradientOf<'_>,
+        brake: Option<&Tensor>,
+        rule: impl Fn(u64) -> R,
+    ) -> candle_core::Result<()> {
+        let mut parameters = Vec::with_capacity(self.slots.len());
+        let mut moved = Vec::with_capacity(self.slots.len());
+        for (i, slot) in self.slots.iter().enumerate() {
+            let Some(grad) = gradient(&slot.var)? else { continue };
+            super::elementwise::check(&slot.name, &slot.var, &grad)?;
+            moved.push(i);
+            parameters.push(super::cuda::Parameter {
+                var: &slot.var,
+                grad: grad.contiguous()?,
+                states: slot.state.each_ref(),
+                kernel: rule(slot.steps + 1).kernel(),
+            });
+        }
+        super::cuda::step(&parameters, brake)?;
+        drop(parameters);
+        moved.into_iter().for_each(|i| self.slots[i].steps += 1);
+        Ok(())
     }
 
     fn tensors(&self) -> impl Iterator<Item = (String, &Var)> {
@@ -126,35 +158,5 @@ impl<const K: usize> Slots<K> {
             slot.steps = steps;
         }
         Ok(learning_rate)
-    }
-}
-
-#[cfg(feature = "cuda")]
-impl Slots<2> {
-    /// As [`step`](Self::step), where [`on_cuda`](Self::on_cuda), in one launch, with a brake that the device holds, if any:
-    /// nothing has changed after an error.
-    pub(crate) fn step_at_once(
-        &mut self,
-        gradient: GradientOf<'_>,
-        brake: Option<&Tensor>,
-        rule: impl Fn(u64) -> super::adam::AdamRule,
-    ) -> candle_core::Result<()> {
-        let mut parameters = Vec::with_capacity(self.slots.len());
-        let mut moved = Vec::with_capacity(self.slots.len());
-        for (i, slot) in self.slots.iter().enumerate() {
-            let Some(grad) = gradient(&slot.var)? else { continue };
-            super::elementwise::check(&slot.name, &slot.var, &grad)?;
-            moved.push(i);
-            parameters.push(super::cuda::Parameter {
-                var: &slot.var,
-                grad: grad.contiguous()?,
-                moments: slot.state.each_ref(),
-                rule: rule(slot.steps + 1),
-            });
-        }
-        super::cuda::step(&parameters, brake)?;
-        drop(parameters);
-        moved.into_iter().for_each(|i| self.slots[i].steps += 1);
-        Ok(())
     }
 }
