@@ -216,6 +216,47 @@ fn clipping_as_pytorch_does_it() {
     assert!(error.contains("gradient of r"), "{error}");
 }
 
+#[test]
+fn a_step_held_back_is_the_clipped_one_or_none() {
+    let scalar = |x: f32| Tensor::new(x, &DEV).unwrap();
+    for (name, make) in VARIANTS {
+        let (clipped, braked) = (Problem::new(), Problem::new());
+        let (mut one, mut other) = (make(clipped.vars.clone()), make(braked.vars.clone()));
+        for step in 0..3 {
+            let mut grads = clipped.gradients(step);
+            let norm = clip_grad_norm(&clipped.vars, &mut grads, 0.5).unwrap();
+            one.step(&grads).unwrap();
+            let grads = braked.gradients(step);
+            let clipping = Clipping::new([&scalar(1.5)], &braked.vars, &grads, 0.5).unwrap();
+            other.step_braked(&grads, clipping.brake()).unwrap();
+            let ([value], same) = clipping.read().unwrap();
+            assert_eq!(value, 1.5);
+            assert!((norm - same).abs() <= 1e-6 * norm, "{name}: {norm}, {same}");
+        }
+        for ((key, want), (_, got)) in clipped.vars.iter().zip(&braked.vars) {
+            assert_bitwise(got, want, &format!("{name}: {key}"));
+        }
+
+        let before: Vec<Tensor> =
+            braked.vars.iter().map(|(_, v)| v.as_detached_tensor().copy().unwrap()).collect();
+        let mut grads = braked.gradients(3);
+        let clipping = Clipping::new([&scalar(f32::INFINITY)], &braked.vars, &grads, 0.5).unwrap();
+        other.step_braked(&grads, clipping.brake()).unwrap();
+        let ([value], norm) = clipping.read().unwrap();
+        assert!(value.is_infinite() && norm.is_nan());
+        let nan = Tensor::new(&[f32::NAN, 0., 0.], &DEV).unwrap();
+        grads.insert(&braked.vars[2].1, nan);
+        let clipping = Clipping::new([], &braked.vars, &grads, 0.5).unwrap();
+        other.step_braked(&grads, clipping.brake()).unwrap();
+        let error = clipping.read().unwrap_err().to_string();
+        assert!(error.contains("gradient of r"), "{error}");
+        other.step_braked(&grads, &Brake::where_finite(&scalar(f32::NAN)).unwrap()).unwrap();
+        for ((key, var), before) in braked.vars.iter().zip(&before) {
+            assert_eq!(max_abs_diff(var, before), 0.0, "{name}: {key} has changed");
+        }
+    }
+}
+
 // L-BFGS
 
 fn rosenbrock(p: &Tensor) -> Tensor {
