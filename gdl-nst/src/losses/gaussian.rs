@@ -1,6 +1,6 @@
-use super::roots::{Roots, roots};
-use super::{inverse_or_one, mean_and_covariance};
-use candle_core::{DType, Device, Result, Tensor, bail};
+use super::roots::{Roots, eye_like, roots};
+use super::{in_f64, inverse_or_one, mean_and_covariance, value};
+use candle_core::{Result, Tensor, bail};
 
 /// The Gaussian of a style picture's features at one tap, with what the distance to it needs.
 #[derive(Debug, Clone)]
@@ -38,21 +38,22 @@ impl Gaussian {
         if one != 1 || covariance.dims() != [1, c, c] {
             bail!("Gaussian: a mean of {:?} and a covariance of {:?}", mean.dims(), covariance.dims())
         }
-        let own = |t: &Tensor| t.squeeze(0)?.to_device(&Device::Cpu)?.to_dtype(DType::F64);
+        let own = |t: &Tensor| in_f64(&t.squeeze(0)?);
         let (mean, covariance) = (own(mean)?.detach(), own(covariance)?.detach());
-        let variance = trace(&covariance)?;
-        let energy = mean.sqr()?.sum_all()?.to_scalar::<f64>()? + variance;
+        let variance = value(&trace(&covariance)?)?;
+        let energy = value(&mean.sqr()?.sum_all()?)? + variance;
         let eps = (1e-3 * variance).max(1e-6 * energy) / c as f64 + 1e-12;
         let ridged = Ridged::new(&covariance, eps)?;
         Ok(Self { mean, scale: inverse_or_one(energy), covariance, ridged })
     }
 
     /// With a ridge on both covariances, the symmetric map D with `d(W^2) / dC = D`, and what `tr(D C)` lacks of
-    /// `tr(C + C_s - 2 (S C S)^(1/2))`: NaN where there is no root, which is where the features are not finite.
-    fn slope_and_rest(&self, covariance: &Tensor) -> Result<(Tensor, f64)> {
-        let eye = Tensor::eye(covariance.dim(0)?, DType::F64, &Device::Cpu)?;
-        if !trace(covariance)?.is_finite() {
-            return Ok((eye, f64::NAN));
+    /// `tr(C + C_s - 2 (S C S)^(1/2))`, a scalar: NaN where there is no root, which is where the features are not finite.
+    fn slope_and_rest(&self, covariance: &Tensor) -> Result<(Tensor, Tensor)> {
+        let eye = eye_like(covariance)?;
+        let nowhere = |eye: Tensor| -> Result<_> { Ok((eye, Tensor::new(f64::NAN, covariance.device())?)) };
+        if !value(&trace(covariance)?)?.is_finite() {
+            return nowhere(eye);
         }
         let mut style = self.ridged.clone();
         for _ in 0..RIDGES {
@@ -61,19 +62,19 @@ impl Gaussian {
             if let Some(Roots { root, inverse }) = roots(&middle, eps * eps)? {
                 let slope = (&eye - s.matmul(&inverse)?.matmul(s)?)?;
                 // Of this covariance's ridge `tr(D C)` knows nothing.
-                let rest = trace(&style.covariance)? - trace(&root)? + eps * trace(&slope)?;
+                let rest = ((trace(&style.covariance)? - trace(&root)?)? + (trace(&slope)? * eps)?)?;
                 return Ok((slope, rest));
             }
             style = Ridged::new(&self.covariance, 10.0 * eps)?;
         }
-        Ok((eye, f64::NAN))
+        nowhere(eye)
     }
 }
 
 impl Ridged {
     /// With that ridge, or the first higher one with which there is a root.
     fn new(covariance: &Tensor, eps: f64) -> Result<Self> {
-        let eye = Tensor::eye(covariance.dim(0)?, DType::F64, &Device::Cpu)?;
+        let eye = eye_like(covariance)?;
         let mut eps = eps;
         for _ in 0..RIDGES {
             let ridged = (covariance + (&eye * eps)?)?;
@@ -91,7 +92,7 @@ impl Ridged {
 ///
 /// `E = (|m - m_s|^2 + tr(C + C_s - 2 (S C S)^(1/2))) / (|m_s|^2 + tr(C_s))` with `S = C_s^(1/2)`
 ///
-/// The roots are computed by Newton-Schulz, in f64, on the CPU. Their gradient is known in closed form and needs no
+/// The roots are computed by Newton-Schulz, in f64 (on the CPU where the device has none). Their gradient is known in closed form and needs no
 /// second iteration: `dE/dC = (I - S (S C S)^(-1/2) S) / (...)`, whose second part is the map that carries the one
 /// Gaussian into the other, and the iteration gives the inverse root beside the root. So the loss is `tr(D C)` with D
 /// held constant, plus what makes its value right.
@@ -130,14 +131,12 @@ pub(crate) fn wasserstein_loss_of(
     let (_, c, _) = mean.dims3()?;
     let (mean, covariance) = (mean.squeeze(0)?, (covariance.squeeze(0)? * c as f64)?);
     let like = |t: &Tensor| t.to_dtype(mean.dtype())?.to_device(mean.device());
-    let own = covariance.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-    let (slope, rest) = style.slope_and_rest(&own)?;
+    let (slope, rest) = style.slope_and_rest(&in_f64(&covariance.detach())?)?;
     let off = (&mean - like(&style.mean)?)?.sqr()?.sum_all()?;
     let spread = (covariance * like(&slope)?)?.sum_all()?;
-    ((off + spread)? + rest)? * style.scale
+    ((off + spread)? + like(&rest)?)? * style.scale
 }
 
-fn trace(a: &Tensor) -> Result<f64> {
-    let n = a.dim(0)?;
-    (a * Tensor::eye(n, DType::F64, &Device::Cpu)?)?.sum_all()?.to_scalar()
+fn trace(a: &Tensor) -> Result<Tensor> {
+    (a * eye_like(a)?)?.sum_all()
 }

@@ -29,7 +29,7 @@ pub use style::style_loss;
 pub use temporal::temporal_loss;
 pub use tv::{tv_l1_loss, tv_loss, tv_nine_point_loss};
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 pub(crate) use gdl_kernels::read_one as value;
 
 /// `1 / mean(yardstick^2)`: what makes a mean square relative to it.
@@ -40,6 +40,12 @@ pub(crate) fn scale_of(yardstick: &Tensor) -> Result<f64> {
 /// `1 / energy`. Where the target is 0 everywhere there is nothing to be relative to, and the loss is taken as it is.
 pub(crate) fn inverse_or_one(energy: f64) -> f64 {
     if energy > NOTHING { 1.0 / energy } else { 1.0 }
+}
+
+/// In f64 where the tensor lies, or on the CPU where its device has no f64.
+pub(crate) fn in_f64(t: &Tensor) -> Result<Tensor> {
+    let t = if t.device().is_metal() { t.to_device(&Device::Cpu)? } else { t.clone() };
+    t.to_dtype(DType::F64)
 }
 
 /// A mean square below this is rounding: activations are of the order of 1.

@@ -1,4 +1,5 @@
-use candle_core::{DType, Device, Result, Tensor};
+use super::value;
+use candle_core::{Result, Tensor};
 
 /// Square root of a symmetric positive definite matrix, and the inverse of that.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ const MOST: usize = 100;
 /// eigenvalues.
 ///
 /// # Shape
-/// `a` (C, C), f64, on the CPU; `least` a bound below its eigenvalues. None when it does not converge: then there is an eigenvalue far
+/// `a` (C, C), f64; `least` a bound below its eigenvalues. None when it does not converge: then there is an eigenvalue far
 /// below `least`.
 ///
 /// # Source
@@ -30,11 +31,11 @@ const MOST: usize = 100;
 /// Newton-Schulz*.
 pub(super) fn roots(a: &Tensor, least: f64) -> Result<Option<Roots>> {
     let n = a.dim(0)?;
-    let norm = a.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
+    let norm = value(&a.sqr()?.sum_all()?)?.sqrt();
     if !norm.is_finite() || norm <= 0.0 {
         return Ok(None);
     }
-    let eye = Tensor::eye(n, DType::F64, &Device::Cpu)?;
+    let eye = eye_like(a)?;
     let (mut y, mut z) = ((a / norm)?, eye.clone());
     let mut l = (least / norm).sqrt().clamp(1e-12, 1.0);
     for _ in 0..MOST {
@@ -43,7 +44,7 @@ pub(super) fn roots(a: &Tensor, least: f64) -> Result<Option<Roots>> {
         // Near enough for this turn to be the last: it squares what is missing.
         let last = 1.0 - l < 1e-6;
         if last {
-            let off = (&zy - &eye)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt() / (n as f64).sqrt();
+            let off = value(&(&zy - &eye)?.sqr()?.sum_all()?)?.sqrt() / (n as f64).sqrt();
             if off > 1e-5 || off.is_nan() {
                 return Ok(None);
             }
@@ -58,9 +59,15 @@ pub(super) fn roots(a: &Tensor, least: f64) -> Result<Option<Roots>> {
     Ok(None)
 }
 
+/// The identity of the size, type and device of a square matrix.
+pub(super) fn eye_like(a: &Tensor) -> Result<Tensor> {
+    Tensor::eye(a.dim(0)?, a.dtype(), a.device())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::{DType, Device};
     use gdl_train::SharedRng;
 
     #[test]

@@ -1,5 +1,5 @@
 use crate::Statistics;
-use crate::losses::value;
+use crate::losses::{in_f64, value};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// The moments of features that come part by part.
@@ -14,7 +14,7 @@ pub(super) struct Merged {
     statistics: Statistics,
     /// Of the whole, by how much its positions count.
     share: f64,
-    /// As [`Statistics::moments`] has them, those of a single part; of several in f64 (see [`wide`]).
+    /// As [`Statistics::moments`] has them, those of a single part; of several in f64.
     moments: Vec<Tensor>,
 }
 
@@ -47,7 +47,7 @@ impl Merged {
     /// With another's, which are that part of both.
     fn joined(&self, other: &[Tensor], part: f64) -> Result<Vec<Tensor>> {
         let mix = |a: &Tensor, b: &Tensor| (a * (1.0 - part))? + (b * part)?;
-        let wide = |all: &[Tensor]| all.iter().map(wide).collect::<Result<Vec<_>>>();
+        let wide = |all: &[Tensor]| all.iter().map(in_f64).collect::<Result<Vec<_>>>();
         match (wide(&self.moments)?.as_slice(), wide(other)?.as_slice()) {
             ([a], [b]) => Ok(vec![mix(a, b)?]),
             ([mean, spread], [other_mean, other_spread]) => {
@@ -70,10 +70,4 @@ impl Merged {
         }
         self.moments.iter().map(|t| t.to_dtype(dtype)?.to_device(device)).collect()
     }
-}
-
-/// In f64, on the CPU where the device has none.
-fn wide(t: &Tensor) -> Result<Tensor> {
-    let t = if t.device().is_metal() { t.to_device(&Device::Cpu)? } else { t.clone() };
-    t.to_dtype(DType::F64)
 }
