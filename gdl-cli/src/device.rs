@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use clap::ValueEnum;
+#[cfg(feature = "cuda")]
+use gdl_kernels::cuda::open as cuda;
 use std::str::FromStr;
 
 /// Where tensors live, as named on the command line.
@@ -61,16 +63,6 @@ pub(crate) fn name(device: &Device) -> &'static str {
         Device::Cuda(_) => "cuda",
         Device::Metal(_) => "metal",
     }
-}
-
-/// Opens a GPU, with one stream for all threads.
-#[cfg(feature = "cuda")]
-fn cuda(ordinal: usize) -> candle_core::Result<Device> {
-    let device = Device::new_cuda_with_stream(ordinal)?;
-    // By default each tensor has two events, recorded at every use, which cost about as much as a small kernel.
-    // SAFETY: they keep several streams from each other's tensors; this program has one, which keeps the order by itself.
-    unsafe { device.as_cuda_device()?.disable_event_tracking() };
-    Ok(device)
 }
 
 #[cfg(not(feature = "cuda"))]

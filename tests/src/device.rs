@@ -4,16 +4,9 @@ use std::sync::LazyLock;
 /// Where the tests of layers and losses compute: the CPU, or with `GDL_TEST_DEVICE=cuda` (and the feature `cuda`) the first GPU.
 pub static DEV: LazyLock<Device> = LazyLock::new(|| match std::env::var("GDL_TEST_DEVICE").as_deref() {
     Err(_) | Ok("" | "cpu") => Device::Cpu,
-    Ok("cuda") => {
-        let device = Device::new_cuda_with_stream(0).expect("GDL_TEST_DEVICE=cuda");
-        #[cfg(feature = "cuda")]
-        if let Device::Cuda(cuda) = &device {
-            // SAFETY: all threads of a test work in the one stream of this device.
-            unsafe { cuda.disable_event_tracking() };
-        }
-        device
-    }
-    Ok(other) => panic!("GDL_TEST_DEVICE is cpu or cuda, not {other}"),
+    #[cfg(feature = "cuda")]
+    Ok("cuda") => gdl_kernels::cuda::open(0).expect("GDL_TEST_DEVICE=cuda"),
+    Ok(other) => panic!("GDL_TEST_DEVICE is cpu, or with the feature cuda cuda, not {other}"),
 });
 
 /// Whether that is no CPU: what only its kernels promise, to the last bit, is not asked then.

@@ -6,6 +6,14 @@ use gdl_kernels::cuda::pointer;
 /// Elements that a block works on.
 pub(crate) const STRETCH: usize = 1 << 14;
 
+/// Whether the kernels take these tensors together: of one type, on one device.
+pub(crate) fn take<'a>(mut tensors: impl Iterator<Item = &'a Tensor>) -> bool {
+    let kind = |t: &Tensor| (t.dtype(), t.device().location());
+    tensors
+        .next()
+        .is_some_and(|first| gdl_kernels::cuda::takes(first) && tensors.all(|t| kind(t) == kind(first)))
+}
+
 /// A word for each block that works on the tensor of this place: the place, and which stretch of the tensor.
 pub(crate) fn stretches(place: usize, elements: usize) -> impl Iterator<Item = i64> {
     (0..elements.div_ceil(STRETCH)).map(move |stretch| ((place as i64) << 32) | stretch as i64)

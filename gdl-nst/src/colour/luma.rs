@@ -1,4 +1,5 @@
-use candle_core::{DType, Device, Result, Tensor, bail};
+use crate::losses::{in_f64, value};
+use candle_core::{Device, Result, Tensor, bail};
 
 /// Brightness as television has it: `Y = 0.299 R + 0.587 G + 0.114 B`, the first part of YIQ and of YCbCr.
 const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
@@ -37,9 +38,9 @@ pub fn with_chroma_of(picture: &Tensor, other: &Tensor) -> Result<Tensor> {
 /// [`luma`], with the mean and the deviation of another picture's.
 pub(crate) fn luma_like(picture: &Tensor, other: &Tensor) -> Result<Tensor> {
     let moments = |x: &Tensor| -> Result<(f64, f64)> {
-        let y = y(x)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-        let mean = y.mean_all()?.to_scalar::<f64>()?;
-        Ok((mean, (y - mean)?.sqr()?.mean_all()?.to_scalar::<f64>()?.sqrt()))
+        let y = in_f64(&y(x)?)?;
+        let mean = value(&y.mean_all()?)?;
+        Ok((mean, value(&(y - mean)?.sqr()?.mean_all()?)?.sqrt()))
     };
     let ((mean, deviation), (to_mean, to_deviation)) = (moments(picture)?, moments(other)?);
     // Of one brightness: there is nothing to stretch.
@@ -60,6 +61,7 @@ fn y(picture: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::DType;
     use gdl_train::SharedRng;
 
     #[test]

@@ -1,6 +1,6 @@
 use super::styles::Styles;
 use crate::colour::{Palette, luma};
-use crate::losses::value;
+use crate::losses::{in_f64, value};
 use crate::objective::{Previous, least_side};
 use crate::{Error, Init, KeepColour, NstConfig, Result, Style};
 use candle_core::{DType, Device, Tensor};
@@ -97,7 +97,7 @@ pub(super) fn check(what: &'static str, picture: &Tensor) -> Result<()> {
         return Err(Error::Picture { what, shape: picture.dims().to_vec() });
     }
     // Looked for here, because a rectifier may turn a NaN into 0.
-    let sum = value(&picture.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.abs()?.sum_all()?)?;
+    let sum = value(&in_f64(picture)?.abs()?.sum_all()?)?;
     if sum.is_finite() { Ok(()) } else { Err(Error::PictureNotFinite { what }) }
 }
 

@@ -1,6 +1,6 @@
 use super::prepare::{check, fit};
 use crate::colour::{Palette, luma_like, match_colours};
-use crate::losses::value;
+use crate::losses::{in_f64, value};
 use crate::objective::{Measured, StyleTargets};
 use crate::plan::plan_of;
 use crate::{Error, KeepColour, NstConfig, Objective, Result, Style, StyleSource};
@@ -174,8 +174,7 @@ fn prepared(style: &Style, device: &Device) -> Result<Style> {
         None => None,
         Some(mask) => {
             let flat = mask.dims().len() == 2 && mask.elem_count() > 0;
-            let values = mask.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-            if !flat || !value(&values.abs()?.sum_all()?)?.is_finite() {
+            if !flat || !value(&in_f64(mask)?.abs()?.sum_all()?)?.is_finite() {
                 let message = format!("a mask is (H, W) in [0, 1], not {:?}", mask.dims());
                 return Err(Error::Setting { key: "masks", message });
             }

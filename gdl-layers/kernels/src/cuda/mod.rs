@@ -18,6 +18,18 @@ pub use source::Source;
 
 use candle_core::{CudaDevice, DType, Device, Result, Tensor, bail};
 
+/// Opens a GPU, with one stream for all threads.
+///
+/// # Errors
+/// When there is none of this number.
+pub fn open(ordinal: usize) -> Result<Device> {
+    let device = Device::new_cuda_with_stream(ordinal)?;
+    // By default each tensor has two events, recorded at every use, which cost about as much as a small kernel.
+    // SAFETY: they keep several streams from each other's tensors; here is one, which keeps the order by itself.
+    unsafe { device.as_cuda_device()?.disable_event_tracking() };
+    Ok(device)
+}
+
 /// Whether the CUDA kernels take this tensor.
 pub fn takes(x: &Tensor) -> bool {
     x.device().is_cuda() && crate::has_kernel(x)

@@ -10,11 +10,7 @@ pub(crate) const SOURCE: Source = Source { name: "gradient-norm", code: include_
 
 /// Whether the kernels take these gradients: of one type, on one device, and not all empty.
 pub(super) fn take(grads: &[&Tensor]) -> bool {
-    grads.first().is_some_and(|first| {
-        let alike =
-            |g: &&Tensor| (g.dtype(), g.device().location()) == (first.dtype(), first.device().location());
-        gdl_kernels::cuda::takes(first) && grads.iter().all(alike) && grads.iter().any(|g| g.elem_count() > 0)
-    })
+    crate::cuda::take(grads.iter().copied()) && grads.iter().any(|g| g.elem_count() > 0)
 }
 
 /// The sum of squares of each gradient, and what holds their step back.

@@ -77,14 +77,7 @@ impl<const K: usize> Slots<K> {
     /// Whether the kernel for all variables at once takes them.
     #[cfg(feature = "cuda")]
     fn on_cuda(&self) -> bool {
-        let first = self.slots.first().map(|slot| &slot.var);
-        first.is_some_and(|first| {
-            gdl_kernels::cuda::takes(first)
-                && self.slots.iter().all(|slot| {
-                    slot.var.dtype() == first.dtype()
-                        && slot.var.device().location() == first.device().location()
-                })
-        })
+        crate::cuda::take(self.slots.iter().map(|slot| slot.var.as_tensor()))
     }
 
     /// As [`step`](Self::step), where [`on_cuda`](Self::on_cuda), in one launch, with a brake that the device holds, if any:
